@@ -1,0 +1,1 @@
+"""Models, textures and collision shapes: what a scene refers to by name."""

@@ -1,0 +1,218 @@
+"""Configs: YAML, overrides on the command line, and the checked result.
+
+The keys are those of `RunOptions`, and three that name plug-ins: ``scene`` (``family`` and the
+family's options), ``randomizers`` (options by name; null turns a default one off) and ``render``
+(``backend`` and its options).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from simkit import registry
+from simkit.assets.options import ModelOptions
+from simkit.contracts import Randomizer
+from simkit.errors import ConfigError, did_you_mean
+from simkit.labels import DEFAULT_LABELS, Annotators
+from simkit.options import KeyInfo, build, keys, section, setting, to_config
+from simkit.physics import PhysicsOptions
+from simkit.randomness import MAX_SEED, check_seed
+
+DEFAULT_FAMILY = "tabletop"
+DEFAULT_BACKEND = "bullet"
+FREE_KEYS = ("n", "workers", "on_error")
+"""Keys that may change between two runs into the same folder: they change no sample."""
+
+
+@dataclass
+class OutputOptions:
+    """What is written."""
+
+    shard_size: int = setting(
+        100, unit="images", low=1, help="images a shard; a kill loses at most the shards in work"
+    )
+    image_format: str = setting("jpg", allowed=("jpg", "png"), help="of colour images")
+    jpeg_quality: int = setting(95, low=1, high=100, help="for jpg; chroma is not subsampled")
+    depth_scale: float = setting(
+        0.1, unit="mm", low=1e-3, high=100, help="a step of the 16-bit depth image"
+    )
+
+
+@dataclass
+class RunOptions:
+    """All keys but those of plug-ins."""
+
+    seed: int = setting(0, low=0, high=MAX_SEED, help="of all random streams; 0 is a seed")
+    n: int = setting(100, unit="images", low=1, help="number of images")
+    workers: int = setting(1, low=1, high=1024, help="processes; changes no sample")
+    on_error: str = setting(
+        "stop", allowed=("stop", "skip"), help="skip: leave out samples that fail, and record why"
+    )
+    views_per_scene: int = setting(1, low=1, high=10000, help="images of each settled scene")
+    labels: list[str] = setting(list(DEFAULT_LABELS), help="annotators, see simkit schema")
+    models: ModelOptions = section(ModelOptions, help="where 3D models come from")
+    physics: PhysicsOptions = section(PhysicsOptions, help="how bodies settle")
+    output: OutputOptions = section(OutputOptions, help="what is written")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked config: every key has a value.
+
+    Attributes:
+        run: keys that belong to no plug-in.
+        family, family_options: the scene family and its options.
+        randomizers: options by name, in the order in which they run.
+        backend, backend_options: the renderer and its options.
+    """
+
+    run: RunOptions
+    family: str
+    family_options: Any
+    randomizers: dict[str, Any]
+    backend: str
+    backend_options: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that `resolve` takes back; every key is there."""
+        return {
+            **to_config(self.run),
+            "scene": {"family": self.family, **to_config(self.family_options)},
+            "randomizers": {name: to_config(one) for name, one in self.randomizers.items()},
+            "render": {"backend": self.backend, **to_config(self.backend_options)},
+        }
+
+
+def load_config(
+    source: str | Path | Mapping[str, Any] | Config | None = None, overrides: Iterable[str] = ()
+) -> Config:
+    """Return a checked config.
+
+    Args:
+        source: a YAML file, plain data, a `Config`, or None for all defaults.
+        overrides: ``key=value`` strings with dotted keys; values are YAML.
+
+    Raises:
+        ConfigError: names the key's full path, or the file and line; says what is allowed.
+    """
+    if isinstance(source, Config):
+        source = source.to_dict()
+    try:
+        raw = _read_yaml(Path(source)) if isinstance(source, str | Path) else dict(source or {})
+        merged = OmegaConf.merge(OmegaConf.create(raw), _overrides(overrides))
+        data = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        place = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
+        raise ConfigError(f"{place}{str(error).splitlines()[0]}") from None
+    assert isinstance(data, dict)
+    return resolve(data)
+
+
+def resolve(data: Mapping[Any, Any]) -> Config:
+    """Return the checked config of plain data; see `load_config`."""
+    plugins = ("scene", "randomizers", "render")
+    known = [*RunOptions.__dataclass_fields__, *plugins]
+    for key in data:
+        if key not in known:
+            raise ConfigError(f"{key}: unknown key; {did_you_mean(str(key), known)}")
+    run = build(RunOptions, {key: value for key, value in data.items() if key not in plugins})
+    check_seed(run.seed)
+    family, family_options = _plugin("scenes", "scene", "family", DEFAULT_FAMILY, data)
+    backend, backend_options = _plugin("renderers", "render", "backend", DEFAULT_BACKEND, data)
+    defaults = registry.load("scenes", family).randomizers
+    randomizers = _randomizers(defaults, data.get("randomizers"))
+    _check_labels(run.labels, backend)
+    return Config(run, family, family_options, randomizers, backend, backend_options)
+
+
+def schema() -> list[KeyInfo]:
+    """Return every key that a config may have, those of all registered plug-ins included."""
+    found = keys(RunOptions)
+    for kind, prefix, name_key in (("scenes", "scene", "family"), ("renderers", "render", "backend")):
+        for name in registry.names(kind):
+            options = registry.load(kind, name).Options
+            found += keys(options, f"{prefix}({name_key}={name})")
+    for name in registry.names("randomizers"):
+        found += keys(registry.load("randomizers", name).Options, f"randomizers.{name}")
+    return found
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a config: {error}") from None
+    try:
+        data = OmegaConf.create(text) if text.strip() else OmegaConf.create({})
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: no valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(data, DictConfig):
+        raise ConfigError(f"{path}: holds no mapping; write 'key: value' lines")
+    return dict(OmegaConf.to_container(data))  # type: ignore[arg-type]
+
+
+def _overrides(overrides: Iterable[str]) -> DictConfig:
+    items = list(overrides)
+    for item in items:
+        if "=" not in item or item.startswith("="):
+            raise ConfigError(f"'{item}': is no override; write key=value, e.g. randomizers.light=null")
+    return OmegaConf.from_dotlist(items)
+
+
+def _plugin(
+    kind: str, key: str, name_key: str, default: str, data: Mapping[Any, Any]
+) -> tuple[str, Any]:
+    """Return the name of the plug-in that ``data[key][name_key]`` names, and its options."""
+    node = data.get(key)
+    if node is None:
+        node = {}
+    if not isinstance(node, dict):
+        raise ConfigError(f"{key}: {node!r} is no mapping; write '{name_key}: NAME' and its options")
+    name = node.get(name_key, default)
+    if name not in registry.names(kind):
+        allowed = did_you_mean(str(name), registry.names(kind))
+        raise ConfigError(f"{key}.{name_key}: '{name}' is not registered; {allowed}")
+    options = {other: value for other, value in node.items() if other != name_key}
+    return name, build(registry.load(kind, name).Options, options, key)
+
+
+def _randomizers(defaults: tuple[str, ...], node: Any) -> dict[str, Any]:
+    if node is None:
+        node = {}
+    if not isinstance(node, dict):
+        raise ConfigError(f"randomizers: {node!r} is no mapping; write 'NAME: {{options}}' lines")
+    for name in node:
+        if name not in registry.names("randomizers"):
+            allowed = did_you_mean(str(name), registry.names("randomizers"))
+            raise ConfigError(f"randomizers.{name}: is not registered; {allowed}")
+    names = [*defaults, *(name for name in node if name not in defaults)]
+    options = {}
+    for name in names:
+        if name in node and node[name] is None:
+            continue
+        plugin: type[Randomizer] = registry.load("randomizers", name)
+        options[name] = build(plugin.Options, node.get(name), f"randomizers.{name}")
+    return options
+
+
+def _check_labels(labels: list[str], backend: str) -> None:
+    for name in labels:
+        if name not in registry.names("annotators"):
+            allowed = did_you_mean(str(name), registry.names("annotators"))
+            raise ConfigError(f"labels: '{name}' is not registered; {allowed}")
+    offered = registry.load("renderers", backend).channels
+    missing = Annotators(labels).channels - offered
+    if missing:
+        raise ConfigError(
+            f"labels: they need the channels {sorted(missing)}, which render.backend={backend} "
+            f"does not give; it gives {sorted(offered)}"
+        )

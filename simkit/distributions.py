@@ -1,0 +1,300 @@
+"""What a randomizer may draw: distributions as data, with a support that can be read and moved.
+
+In a config a distribution is written as
+
+* a number, a string or a boolean: that value, always;
+* ``[low, high]`` or ``{uniform: [low, high]}``;
+* ``{log_uniform: [low, high]}``, ``{integer: [low, high]}`` (both ends included);
+* ``{normal: {mean: m, std: s, low: a, high: b}}``: cut off at a and b;
+* ``{choice: [a, b, c]}`` or ``{choice: {values: [a, b, c], weights: [1, 1, 2]}}``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from simkit.errors import ConfigError, did_you_mean
+
+Value = float | int | str | bool
+
+
+class Distribution(ABC):
+    """One value, drawn from a random stream."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator) -> Any:
+        """Draw a value, as a plain Python number, string or boolean."""
+
+    @abstractmethod
+    def contains(self, value: Any) -> bool:
+        """Return whether `value` lies in the support."""
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[Any, ...]:
+        """``(low, high)`` of a range, or all values of a `Choice` or `Constant`."""
+
+    @abstractmethod
+    def to_config(self) -> Any:
+        """Return the plain data that `parse` turns into this distribution again."""
+
+
+class Range(Distribution):
+    """A distribution of numbers from `low` to `high`."""
+
+    low: float
+    high: float
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    def contains(self, value: Any) -> bool:
+        return _is_number(value) and self.low <= value <= self.high
+
+    def with_support(self, low: float, high: float) -> Range:
+        """Return the same kind of distribution on another range."""
+        return replace(self, low=low, high=high)  # type: ignore[type-var]
+
+    def scaled(self, factor: float) -> Range:
+        """Return it with a support `factor` times as wide about the same centre (0 < factor)."""
+        if factor <= 0:
+            raise ValueError(f"scaled: factor {factor} is not positive")
+        centre, half = (self.low + self.high) / 2, (self.high - self.low) / 2 * factor
+        return self.with_support(centre - half, centre + half)
+
+
+@dataclass(frozen=True)
+class Constant(Distribution):
+    """Always the same value. Draws nothing from the stream."""
+
+    value: Value
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        return self.value
+
+    def contains(self, value: Any) -> bool:
+        return bool(value == self.value)
+
+    @property
+    def support(self) -> tuple[Any, ...]:
+        return (self.value,)
+
+    def to_config(self) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Uniform(Range):
+    """Uniform on [low, high]."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range("uniform", self.low, self.high)
+
+    def sample(self, rng: np.random.Generator) -> float:
+        return float(min(self.low + (self.high - self.low) * rng.random(), self.high))
+
+    def to_config(self) -> Any:
+        return {"uniform": [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class LogUniform(Range):
+    """Uniform in the logarithm on [low, high], with low > 0."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range("log_uniform", self.low, self.high)
+        if self.low <= 0:
+            raise ConfigError(f"log_uniform: low {self.low} is not positive")
+
+    def sample(self, rng: np.random.Generator) -> float:
+        value = self.low * math.exp(math.log(self.high / self.low) * rng.random())
+        return float(min(max(value, self.low), self.high))
+
+    def scaled(self, factor: float) -> Range:
+        """Return it with a support `factor` times as wide in the logarithm."""
+        if factor <= 0:
+            raise ValueError(f"scaled: factor {factor} is not positive")
+        centre = math.sqrt(self.low * self.high)
+        half = math.sqrt(self.high / self.low) ** factor
+        return self.with_support(centre / half, centre * half)
+
+    def to_config(self) -> Any:
+        return {"log_uniform": [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class Normal(Range):
+    """Normal with `mean` and `std` before it is cut off at [low, high]; one draw by the inverse CDF."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_range("normal", self.low, self.high)
+        if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
+            raise ConfigError(f"normal: mean {self.mean} or std {self.std} is no finite, positive number")
+
+    def sample(self, rng: np.random.Generator) -> float:
+        below, up_to = ndtr((self.low - self.mean) / self.std), ndtr((self.high - self.mean) / self.std)
+        quantile = below + (up_to - below) * rng.random()
+        value = self.mean + self.std * float(ndtri(quantile))
+        return float(min(max(value, self.low), self.high))
+
+    def to_config(self) -> Any:
+        return {"normal": {"mean": self.mean, "std": self.std, "low": self.low, "high": self.high}}
+
+
+@dataclass(frozen=True)
+class Integer(Range):
+    """Uniform over the whole numbers from low to high, both included."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        _check_range("integer", self.low, self.high)
+        if self.low != int(self.low) or self.high != int(self.high):
+            raise ConfigError(f"integer: {self.low} to {self.high} are not whole numbers")
+
+    def sample(self, rng: np.random.Generator) -> int:
+        return int(rng.integers(int(self.low), int(self.high), endpoint=True))
+
+    def contains(self, value: Any) -> bool:
+        return super().contains(value) and value == int(value)
+
+    def with_support(self, low: float, high: float) -> Range:
+        """Return it on another range, rounded outwards to whole numbers."""
+        return replace(self, low=math.floor(low), high=math.ceil(high))
+
+    def to_config(self) -> Any:
+        return {"integer": [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class Choice(Distribution):
+    """One of `values`, with probabilities in proportion to `weights` (None: all alike)."""
+
+    values: tuple[Value, ...]
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ConfigError("choice: give at least one value")
+        if self.weights is None:
+            return
+        if len(self.weights) != len(self.values):
+            raise ConfigError(f"choice: {len(self.values)} values but {len(self.weights)} weights")
+        if min(self.weights) < 0 or not 0 < sum(self.weights) < math.inf:
+            raise ConfigError(f"choice: weights {list(self.weights)} are negative or sum to nothing")
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        weights = np.ones(len(self.values)) if self.weights is None else np.array(self.weights)
+        edges = np.cumsum(weights / weights.sum())
+        place = int(np.searchsorted(edges, rng.random(), side="right"))
+        return self.values[min(place, len(self.values) - 1)]
+
+    def contains(self, value: Any) -> bool:
+        return value in self.values
+
+    @property
+    def support(self) -> tuple[Any, ...]:
+        return self.values
+
+    def to_config(self) -> Any:
+        if self.weights is None:
+            return {"choice": list(self.values)}
+        return {"choice": {"values": list(self.values), "weights": list(self.weights)}}
+
+
+KINDS = ("uniform", "log_uniform", "integer", "normal", "choice")
+
+
+def parse(data: Any) -> Distribution:
+    """Return the distribution that a config's plain data describes (forms in the module's docstring).
+
+    Raises:
+        ConfigError: the data is no distribution; the message says what is wrong with it.
+    """
+    if isinstance(data, Distribution):
+        return data
+    if isinstance(data, bool | int | float | str):
+        return Constant(_finite(data))
+    if isinstance(data, list | tuple):
+        low, high = _pair("a list", data)
+        return Uniform(low, high)
+    if isinstance(data, dict) and len(data) == 1:
+        ((kind, body),) = data.items()
+        if kind in KINDS:
+            return _parse_kind(kind, body)
+        raise ConfigError(f"'{kind}' is no distribution; {did_you_mean(kind, KINDS)}")
+    raise ConfigError(
+        f"{data!r} is no distribution; give a value, [low, high], or one of {', '.join(KINDS)}"
+    )
+
+
+def _parse_kind(kind: str, body: Any) -> Distribution:
+    if kind == "choice":
+        return _parse_choice(body)
+    if kind == "normal":
+        return _parse_normal(body)
+    low, high = _pair(kind, body)
+    if kind == "integer":
+        return Integer(low, high)  # type: ignore[arg-type]
+    return LogUniform(low, high) if kind == "log_uniform" else Uniform(low, high)
+
+
+def _parse_choice(body: Any) -> Choice:
+    if isinstance(body, list | tuple):
+        return Choice(tuple(body))
+    if not isinstance(body, dict) or set(body) - {"values", "weights"} or "values" not in body:
+        raise ConfigError(f"choice: {body!r} is neither a list nor {{values: [...], weights: [...]}}")
+    weights = body.get("weights")
+    return Choice(tuple(body["values"]), None if weights is None else tuple(weights))
+
+
+def _parse_normal(body: Any) -> Normal:
+    keys = ("mean", "std", "low", "high")
+    if not isinstance(body, dict) or set(body) != set(keys):
+        raise ConfigError(f"normal: {body!r} must have just the keys {', '.join(keys)}")
+    for key in keys:
+        if not _is_number(body[key]):
+            raise ConfigError(f"normal: {key} {body[key]!r} is no number")
+    return Normal(**body)
+
+
+def _pair(kind: str, body: Any) -> tuple[float, float]:
+    if not isinstance(body, list | tuple) or len(body) != 2 or not all(map(_is_number, body)):
+        raise ConfigError(f"{kind}: {body!r} is not [low, high] with two numbers")
+    return body[0], body[1]
+
+
+def _check_range(kind: str, low: float, high: float) -> None:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ConfigError(f"{kind}: {low} to {high} is not finite")
+    if low > high:
+        raise ConfigError(f"{kind}: low {low} is above high {high}; swap them")
+
+
+def _finite(value: Value) -> Value:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{value} is not finite")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

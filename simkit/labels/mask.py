@@ -1,0 +1,23 @@
+"""Amodal masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simkit.labels import Annotator, View
+
+
+class Mask(Annotator):
+    """(N, H, W) bool: pixels that the instance would cover if nothing hid it (inside the image)."""
+
+    kind = "array"
+    requires = ("silhouette",)
+
+    def annotate(self, view: View, labels: Mapping[str, Any]) -> NDArray[np.bool_]:
+        width, height = view.camera.width, view.camera.height
+        masks = [silhouette.in_image(width, height) for silhouette in labels["silhouette"]]
+        return np.array(masks, dtype=bool).reshape(-1, height, width)

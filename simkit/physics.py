@@ -1,0 +1,247 @@
+"""Let bodies fall and come to rest, with PyBullet.
+
+Families put the surface that things rest on at z = 0 of the world. A body whose origin sinks below
+`PhysicsOptions.fall_below` has fallen off.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
+
+from simkit.assets.library import Library
+from simkit.bullet import Client
+from simkit.errors import PhysicsError
+from simkit.options import setting
+from simkit.scene import Body, Scene, quaternion, vec3
+
+COLLISION_MARGIN = 0.0002
+"""Bullet's skin around a hull [m]. Its default of 1 mm leaves a visible gap of 2 mm below bodies."""
+
+STEPS_PER_CHECK = 5
+CALM_DAMPING = 0.99
+"""Share of its speed that a body loses in a second once `PhysicsOptions.calm_after` has passed."""
+
+REST, FELL, MOVING = "rest", "fell", "moving"
+
+
+@dataclass
+class PhysicsOptions:
+    """How bodies are settled."""
+
+    enabled: bool = setting(True, help="false: bodies stay where the placement put them")
+    time_step: float = setting(1 / 120, unit="s", low=1e-4, high=0.02, help="length of a step")
+    max_time: float = setting(4.0, unit="s", low=0.0, high=120.0, help="limit on simulated time")
+    rest_linear: float = setting(
+        0.01, unit="m/s", low=0.0, help="a body rests below this speed and below rest_angular"
+    )
+    rest_angular: float = setting(0.1, unit="rad/s", low=0.0, help="see rest_linear")
+    rest_time: float = setting(0.2, unit="s", low=0.0, help="... if it stays below for this long")
+    calm_after: float = setting(
+        1.0,
+        unit="s",
+        low=0.0,
+        help="after this time motion is strongly damped, so that cans stop rolling",
+    )
+    angular_damping: float = setting(0.5, low=0.0, high=1.0, help="share lost in a second")
+    rolling_friction: float = setting(0.002, unit="m", low=0.0, help="resistance to rolling, spinning")
+    restitution: float = setting(0.0, low=0.0, high=1.0, help="0: no bounce, 1: elastic")
+    fall_below: float = setting(-0.05, unit="m", help="a body below this height has fallen off")
+    max_initial_overlap: float = setting(
+        0.002, unit="m", low=0.0, help="deeper initial overlap of two bodies is an error"
+    )
+    on_fell: str = setting(
+        "remove", allowed=("remove", "keep", "error"), help="what becomes of bodies that fall off"
+    )
+    on_moving: str = setting(
+        "keep", allowed=("remove", "keep", "error"), help="... that still move at max_time"
+    )
+
+
+class Physics:
+    """A PyBullet client in DIRECT mode; close it when done.
+
+    Collision shapes are compounds of the library's convex hulls. A body's centre of mass is its
+    model's; its inertia is Bullet's for the compound.
+    """
+
+    def __init__(self, options: PhysicsOptions, library: Library) -> None:
+        self.options = options
+        self.library = library
+        self._client = Client()
+        self._folder = tempfile.TemporaryDirectory(prefix="simkit-physics-")
+        self._files: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Free the client and its temporary files."""
+        self._client.close()
+        self._folder.cleanup()
+
+    def settle(self, scene: Scene) -> tuple[Scene, dict[str, Any]]:
+        """Return the scene with its bodies where they came to rest, and a report.
+
+        The report holds ``simulated_time`` [s], ``states`` (``rest``, ``fell`` or ``moving`` by
+        body) and ``removed`` (names). What a body's state leads to is `on_fell` and `on_moving`.
+
+        Raises:
+            PhysicsError: bodies overlap at the start, or a policy says ``error``.
+        """
+        moving = [body for body in scene.bodies if not body.fixed]
+        if not self.options.enabled or not moving:
+            return scene, {"simulated_time": 0.0, "states": {}, "removed": []}
+        handles = self._load(scene)
+        self._check_overlap(scene, handles)
+        free = {body.name: handles[body.name] for body in moving}
+        states, simulated_time = self._run(free)
+        return self._settled(scene, free, states, simulated_time)
+
+    def _load(self, scene: Scene) -> dict[str, int]:
+        client = self._client
+        client.resetSimulation()
+        client.setGravity(*scene.gravity)
+        client.setPhysicsEngineParameter(
+            fixedTimeStep=self.options.time_step,
+            deterministicOverlappingPairs=1,
+            solverResidualThreshold=1e-4,
+        )
+        return {body.name: self._load_body(body) for body in scene.bodies}
+
+    def _load_body(self, body: Body) -> int:
+        client = self._client
+        shape = client.createCollisionShape(
+            client.GEOM_MESH, fileName=self._hull_file(body.model), meshScale=list(body.scale)
+        )
+        if shape < 0:
+            raise PhysicsError(f"body '{body.name}': Bullet takes no collision shape of '{body.model}'")
+        centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
+        origin = body.T_world_body @ [*centre, 1.0]
+        handle: int = client.createMultiBody(
+            baseMass=0.0 if body.fixed else body.mass,
+            baseCollisionShapeIndex=shape,
+            baseInertialFramePosition=centre.tolist(),
+            basePosition=origin[:3].tolist(),
+            baseOrientation=list(body.quaternion),
+        )
+        client.changeDynamics(
+            handle,
+            -1,
+            collisionMargin=COLLISION_MARGIN,
+            lateralFriction=body.friction,
+            rollingFriction=self.options.rolling_friction,
+            spinningFriction=self.options.rolling_friction,
+            restitution=self.options.restitution,
+            angularDamping=self.options.angular_damping,
+        )
+        return handle
+
+    def _hull_file(self, model: str) -> str:
+        if model not in self._files:
+            path = Path(self._folder.name) / f"{len(self._files)}.obj"
+            path.write_text(_obj_of(self.library.collision(model)))
+            self._files[model] = str(path)
+        return self._files[model]
+
+    def _check_overlap(self, scene: Scene, handles: dict[str, int]) -> None:
+        names = {handle: name for name, handle in handles.items()}
+        fixed = {body.name for body in scene.bodies if body.fixed}
+        self._client.performCollisionDetection()
+        for contact in self._client.getContactPoints():
+            a, b, distance = names[contact[1]], names[contact[2]], contact[8]
+            if distance < -self.options.max_initial_overlap and not (a in fixed and b in fixed):
+                raise PhysicsError(
+                    f"'{a}' and '{b}' overlap by {-distance:.4f} m before anything moves; place "
+                    "them apart, or raise physics.max_initial_overlap"
+                )
+
+    def _run(self, free: dict[str, int]) -> tuple[dict[str, str], float]:
+        """Step until all rest; return each body's state and the simulated time."""
+        client, options = self._client, self.options
+        states = dict.fromkeys(free, MOVING)
+        calm_for = dict.fromkeys(free, 0.0)
+        period = STEPS_PER_CHECK * options.time_step
+        checks = int(round(options.max_time / period))
+        damped = False
+        for check in range(1, checks + 1):
+            for _ in range(STEPS_PER_CHECK):
+                client.stepSimulation()
+            for name, handle in free.items():
+                if states[name] == FELL:
+                    continue
+                calm_for[name] = calm_for[name] + period if self._is_slow(handle) else 0.0
+                states[name] = REST if calm_for[name] >= options.rest_time else MOVING
+                if self._height(handle) < options.fall_below:
+                    states[name] = FELL
+                    client.changeDynamics(handle, -1, mass=0.0)
+                    client.resetBaseVelocity(handle, [0, 0, 0], [0, 0, 0])
+            if MOVING not in states.values():
+                return states, check * period
+            if not damped and check * period >= options.calm_after:
+                self._calm(free)
+                damped = True
+        return states, checks * period
+
+    def _is_slow(self, handle: int) -> bool:
+        linear, angular = self._client.getBaseVelocity(handle)
+        slow = np.linalg.norm(linear) < self.options.rest_linear
+        return bool(slow and np.linalg.norm(angular) < self.options.rest_angular)
+
+    def _height(self, handle: int) -> float:
+        return float(self._client.getBasePositionAndOrientation(handle)[0][2])
+
+    def _calm(self, free: dict[str, int]) -> None:
+        for handle in free.values():
+            self._client.changeDynamics(
+                handle, -1, linearDamping=CALM_DAMPING, angularDamping=CALM_DAMPING
+            )
+
+    def _settled(
+        self, scene: Scene, free: dict[str, int], states: dict[str, str], simulated_time: float
+    ) -> tuple[Scene, dict[str, Any]]:
+        policy = {REST: "keep", FELL: self.options.on_fell, MOVING: self.options.on_moving}
+        bodies, removed = [], []
+        for body in scene.bodies:
+            if body.fixed:
+                bodies.append(body)
+                continue
+            action = policy[states[body.name]]
+            if action == "error":
+                raise PhysicsError(_policy_message(body.name, states[body.name], simulated_time))
+            if action == "remove":
+                removed.append(body.name)
+            else:
+                bodies.append(self._posed(body, free[body.name]))
+        report = {"simulated_time": simulated_time, "states": states, "removed": removed}
+        return scene.with_bodies(bodies), report
+
+    def _posed(self, body: Body, handle: int) -> Body:
+        position, orientation = self._client.getBasePositionAndOrientation(handle)
+        moved = replace(body, position=vec3(position), quaternion=quaternion(orientation))
+        centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
+        origin = moved.T_world_body @ [*(-centre), 1.0]
+        return replace(moved, position=vec3(origin[:3]))
+
+
+def _policy_message(name: str, state: str, simulated_time: float) -> str:
+    if state == FELL:
+        return f"'{name}' fell off; physics.on_fell=error forbids it (remove, keep)"
+    return (
+        f"'{name}' still moves after {simulated_time:g} s; physics.on_moving=error forbids it "
+        "(remove, keep), or raise physics.max_time"
+    )
+
+
+def _obj_of(hulls: list[NDArray[np.float64]]) -> str:
+    """Return Wavefront OBJ text with one object a hull; Bullet makes a compound of them."""
+    lines, first = [], 1
+    for number, hull in enumerate(hulls):
+        lines.append(f"o hull{number}")
+        lines += [f"v {x:.9g} {y:.9g} {z:.9g}" for x, y, z in hull]
+        lines += [f"f {a} {b} {c}" for a, b, c in ConvexHull(hull).simplices + first]
+        first += len(hull)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,236 @@
+"""The `bullet` renderer: PyBullet's TinyRenderer, on the CPU, with nothing but pip.
+
+A plain rasterizer: one directional light with hard shadows, no reflection, no anti-aliasing, one
+sample at each pixel's centre. Its use is to be simple and independent of the other renderers.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from simkit.assets.bake import bake_vertex_colors
+from simkit.assets.color import linear_of_bytes, linear_to_srgb
+from simkit.assets.library import Library
+from simkit.assets.mapping import box_mapped
+from simkit.assets.mesh import Mesh
+from simkit.assets.textures import texture_image
+from simkit.bullet import Client
+from simkit.geometry import Array
+from simkit.options import setting
+from simkit.render import Frame, Renderer
+from simkit.scene import Body, Camera, Light, Material, Scene
+
+FACES_PER_SHAPE = 40_000
+"""PyBullet takes at most 131,072 vertices a shape from memory; three a face must fit."""
+
+GL_OF_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+"""OpenGL cameras look along -z with y up."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class BulletOptions:
+    """How TinyRenderer draws."""
+
+    shadow: bool = setting(True, help="the light casts shadows")
+    light_distance: float = setting(
+        3.0, unit="m", low=0.1, help="how far the shadow map's camera stands from the origin"
+    )
+
+
+class Bullet(Renderer):
+    """TinyRenderer behind the common protocol; see the module's docstring."""
+
+    Options = BulletOptions
+    channels = frozenset({"rgb", "depth", "instance"})
+    ignores = ("material.roughness", "material.metallic", "all lights but the strongest")
+    remedy = "pip install --force-reinstall pybullet (it builds from source on CPython 3.12 and newer)"
+
+    def __init__(self, options: BulletOptions, library: Library) -> None:
+        super().__init__(options, library)
+        self._client = Client()
+        self._folder = tempfile.TemporaryDirectory(prefix="simkit-bullet-")
+        self._drawables: dict[tuple[object, ...], _Drawable] = {}
+        self._loaded: tuple[Body, ...] | None = None
+        self._instance_of: NDArray[np.int32] = np.zeros(1, dtype=np.int32)
+
+    @property
+    def driver(self) -> str:
+        return f"TinyRenderer, PyBullet {version('pybullet')}"
+
+    def close(self) -> None:
+        self._client.close()
+        self._folder.cleanup()
+
+    def draw(self, scene: Scene, camera: Camera, channels: frozenset[str]) -> Frame:
+        self._load(scene)
+        light = max(scene.lights, key=lambda light: light.intensity, default=None)
+        _, _, rgba, z_buffer, segmentation = self._client.getCameraImage(
+            camera.width,
+            camera.height,
+            viewMatrix=(GL_OF_OPENCV @ camera.T_camera_world).T.ravel().tolist(),
+            projectionMatrix=projection_matrix(camera).T.ravel().tolist(),
+            renderer=self._client.ER_TINY_RENDERER,
+            **self._lighting(scene, light, "rgb" in channels),
+        )
+        shape = (camera.height, camera.width)
+        handles = np.asarray(segmentation, dtype=np.int32).reshape(shape)
+        instance = self._instance_of[handles]  # -1, nothing, is the table's last entry: 0
+        frame: dict[str, NDArray[np.generic]] = {}
+        if "instance" in channels:
+            frame["instance"] = instance
+        if "depth" in channels:
+            frame["depth"] = _z_depth(np.asarray(z_buffer).reshape(shape), instance, camera)
+        if "rgb" in channels:
+            frame["rgb"] = _linear_rgb(np.asarray(rgba).reshape(*shape, 4), instance, scene)
+        return Frame(frame)
+
+    def _lighting(self, scene: Scene, light: Light | None, wanted: bool) -> dict[str, object]:
+        ambient = float(np.mean(scene.ambient))
+        if light is None or not wanted:
+            return {"shadow": 0, "lightAmbientCoeff": ambient, "lightDiffuseCoeff": 0.0}
+        return {
+            "lightDirection": (-np.array(light.direction)).tolist(),
+            "lightColor": linear_to_srgb(np.array(light.color)).tolist(),
+            "lightDistance": self.options.light_distance,
+            "shadow": int(self.options.shadow and light.casts_shadow),
+            "lightAmbientCoeff": ambient,
+            "lightDiffuseCoeff": light.intensity,
+            "lightSpecularCoeff": 0.05,
+        }
+
+    def _load(self, scene: Scene) -> None:
+        """Put the bodies into the client, unless they are there from the last call."""
+        if scene.bodies == self._loaded:
+            return
+        client = self._client
+        client.resetSimulation()
+        owners: list[int] = []
+        textures: dict[str, int] = {}
+        for instance, body in enumerate(scene.bodies, start=1):
+            drawable = self._drawable(body)
+            for shape in drawable.shapes:
+                handle = self._add(body, shape)
+                color = linear_to_srgb(np.multiply(body.material.base_color, drawable.base_color))
+                client.changeVisualShape(handle, -1, rgbaColor=[*color.tolist(), 1.0])
+                if drawable.texture_file:
+                    if drawable.texture_file not in textures:
+                        textures[drawable.texture_file] = client.loadTexture(drawable.texture_file)
+                    texture = textures[drawable.texture_file]
+                    client.changeVisualShape(handle, -1, textureUniqueId=texture)
+                owners += [0] * (handle + 1 - len(owners))
+                owners[handle] = instance
+        self._instance_of = np.array([*owners, 0], dtype=np.int32)
+        self._loaded = scene.bodies
+
+    def _add(self, body: Body, shape: Mesh) -> int:
+        client = self._client
+        visual = client.createVisualShape(
+            client.GEOM_MESH,
+            vertices=(shape.vertices * np.array(body.scale)).tolist(),
+            indices=shape.faces.ravel().tolist(),
+            normals=_scaled_normals(shape.normals, body.scale).tolist(),
+            uvs=(shape.uv if shape.uv is not None else np.zeros((len(shape.vertices), 2))).tolist(),
+        )
+        handle: int = client.createMultiBody(
+            0, -1, visual, list(body.position), list(body.quaternion)
+        )
+        return handle
+
+    def _drawable(self, body: Body) -> _Drawable:
+        texture = body.material.texture
+        key = (body.model, texture, body.scale if texture else None, body.material.own_look)
+        if key not in self._drawables:
+            mesh, image = _look(self.library[body.model].mesh, body.material, body.scale)
+            file = self._texture_file(image) if image is not None else ""
+            self._drawables[key] = _Drawable(_in_chunks(mesh), file, mesh.base_color)
+        return self._drawables[key]
+
+    def _texture_file(self, image: NDArray[np.uint8]) -> str:
+        path = Path(self._folder.name) / f"{len(self._drawables)}.bmp"
+        cv2.imwrite(str(path), image[..., ::-1])
+        return str(path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawable:
+    """A model in one look, as TinyRenderer takes it."""
+
+    shapes: list[Mesh]
+    texture_file: str
+    base_color: tuple[float, float, float]
+
+
+def projection_matrix(camera: Camera) -> Array:
+    """Return the OpenGL projection (4, 4) under which TinyRenderer samples at our pixel centres.
+
+    TinyRenderer samples column u at NDC ``2u/W - 1`` and, since it fills its rows bottom up, row v
+    at ``1 - 2(v + 1)/H``. Ray casting confirms it (``tests/oracles``).
+    """
+    K, near, far = camera.K, camera.near, camera.far
+    P = np.zeros((4, 4))
+    P[0, 0], P[0, 1] = 2 * K[0, 0] / camera.width, -2 * K[0, 1] / camera.width
+    P[0, 2] = 1 - 2 * K[0, 2] / camera.width
+    P[1, 1], P[1, 2] = 2 * K[1, 1] / camera.height, 2 * (K[1, 2] + 1) / camera.height - 1
+    P[2, 2], P[2, 3] = -(far + near) / (far - near), -2 * far * near / (far - near)
+    P[3, 2] = -1
+    return P
+
+
+def _z_depth(
+    z_buffer: NDArray[np.float32], instance: NDArray[np.int32], camera: Camera
+) -> NDArray[np.float32]:
+    near, far = camera.near, camera.far
+    depth = far * near / (far - (far - near) * z_buffer.astype(np.float64))
+    return np.where(instance > 0, depth, 0.0).astype(np.float32)
+
+
+def _linear_rgb(
+    rgba: NDArray[np.uint8], instance: NDArray[np.int32], scene: Scene
+) -> NDArray[np.float32]:
+    rgb = linear_of_bytes(rgba[..., :3].astype(np.uint8)).astype(np.float32)
+    rgb[instance == 0] = scene.background
+    return rgb
+
+
+def _look(
+    mesh: Mesh, material: Material, scale: tuple[float, float, float]
+) -> tuple[Mesh, NDArray[np.uint8] | None]:
+    """Return the mesh with uv, and its texture image (H, W, 3) uint8 sRGB or None."""
+    if material.texture is not None:
+        mapped = box_mapped(mesh, material.texture.size, scale)
+        return mapped, texture_image(material.texture)
+    if not material.own_look:
+        return Mesh(mesh.vertices, mesh.faces, mesh.normals), None
+    if mesh.vertex_colors is not None:
+        mesh = bake_vertex_colors(mesh)
+    return mesh, mesh.texture
+
+
+def _in_chunks(mesh: Mesh) -> list[Mesh]:
+    """Return the mesh in parts that PyBullet takes."""
+    if len(mesh.faces) <= FACES_PER_SHAPE and len(mesh.vertices) <= 3 * FACES_PER_SHAPE:
+        return [mesh]
+    chunks = []
+    for start in range(0, len(mesh.faces), FACES_PER_SHAPE):
+        used, faces = np.unique(mesh.faces[start : start + FACES_PER_SHAPE], return_inverse=True)
+        uv = mesh.uv[used] if mesh.uv is not None else None
+        indices = faces.reshape(-1, 3).astype(np.int32)
+        chunks.append(Mesh(mesh.vertices[used], indices, mesh.normals[used], uv))
+    return chunks
+
+
+def _scaled_normals(
+    normals: NDArray[np.float32], scale: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    scaled = normals / np.array(scale)
+    return (scaled / np.linalg.norm(scaled, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
