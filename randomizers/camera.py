@@ -22,7 +22,9 @@ class CameraOptions:
     width: int = setting(640, unit="px", low=8, high=16384, help="of the image")
     height: int = setting(480, unit="px", low=8, high=16384, help="of the image")
     cam_K: list[float] | None = setting(
-        None, unit="px", help="nine intrinsics row by row, top left pixel centre at (0, 0); else fov_deg"
+        None,
+        unit="px",
+        help="nine intrinsics row by row, top left pixel centre at (0, 0); else fov_deg",
     )
     fov_deg: Distribution = varied(
         Uniform(45.0, 60.0), unit="deg", low=1, high=170, help="horizontal field of view"

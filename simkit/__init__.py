@@ -1,9 +1,9 @@
 """simkit: labelled images from 3D models, with labels that are proven.
 
-    import simkit
-    simkit.generate("examples/tabletop.yaml", "out/parts", n=100)
-    for record in simkit.open_dataset("out/parts"):
-        record.rgb, record.mask_visib, record.gt
+import simkit
+simkit.generate("examples/tabletop.yaml", "out/parts", n=100)
+for record in simkit.open_dataset("out/parts"):
+    record.rgb, record.mask_visib, record.gt
 """
 
 from __future__ import annotations

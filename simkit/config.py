@@ -135,7 +135,10 @@ def resolve(data: Mapping[Any, Any]) -> Config:
 def schema() -> list[KeyInfo]:
     """Return every key that a config may have, those of all registered plug-ins included."""
     found = keys(RunOptions)
-    for kind, prefix, name_key in (("scenes", "scene", "family"), ("renderers", "render", "backend")):
+    for kind, prefix, name_key in (
+        ("scenes", "scene", "family"),
+        ("renderers", "render", "backend"),
+    ):
         for name in registry.names(kind):
             options = registry.load(kind, name).Options
             found += keys(options, f"{prefix}({name_key}={name})")
@@ -154,7 +157,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: no valid YAML: {getattr(error, 'problem', error)}") from None
+        raise ConfigError(
+            f"{path}{line}: no valid YAML: {getattr(error, 'problem', error)}"
+        ) from None
     if not isinstance(data, DictConfig):
         raise ConfigError(f"{path}: holds no mapping; write 'key: value' lines")
     return dict(OmegaConf.to_container(data))  # type: ignore[arg-type]
@@ -164,7 +169,9 @@ def _overrides(overrides: Iterable[str]) -> DictConfig:
     items = list(overrides)
     for item in items:
         if "=" not in item or item.startswith("="):
-            raise ConfigError(f"'{item}': is no override; write key=value, e.g. randomizers.light=null")
+            raise ConfigError(
+                f"'{item}': is no override; write key=value, e.g. randomizers.light=null"
+            )
     return OmegaConf.from_dotlist(items)
 
 
@@ -176,7 +183,9 @@ def _plugin(
     if node is None:
         node = {}
     if not isinstance(node, dict):
-        raise ConfigError(f"{key}: {node!r} is no mapping; write '{name_key}: NAME' and its options")
+        raise ConfigError(
+            f"{key}: {node!r} is no mapping; write '{name_key}: NAME' and its options"
+        )
     name = node.get(name_key, default)
     if name not in registry.names(kind):
         allowed = did_you_mean(str(name), registry.names(kind))

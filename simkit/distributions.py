@@ -147,10 +147,15 @@ class Normal(Range):
     def __post_init__(self) -> None:
         _check_range("normal", self.low, self.high)
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
-            raise ConfigError(f"normal: mean {self.mean} or std {self.std} is no finite, positive number")
+            raise ConfigError(
+                f"normal: mean {self.mean} or std {self.std} is no finite, positive number"
+            )
 
     def sample(self, rng: np.random.Generator) -> float:
-        below, up_to = ndtr((self.low - self.mean) / self.std), ndtr((self.high - self.mean) / self.std)
+        below, up_to = (
+            ndtr((self.low - self.mean) / self.std),
+            ndtr((self.high - self.mean) / self.std),
+        )
         quantile = below + (up_to - below) * rng.random()
         value = self.mean + self.std * float(ndtri(quantile))
         return float(min(max(value, self.low), self.high))
@@ -200,7 +205,9 @@ class Choice(Distribution):
         if len(self.weights) != len(self.values):
             raise ConfigError(f"choice: {len(self.values)} values but {len(self.weights)} weights")
         if min(self.weights) < 0 or not 0 < sum(self.weights) < math.inf:
-            raise ConfigError(f"choice: weights {list(self.weights)} are negative or sum to nothing")
+            raise ConfigError(
+                f"choice: weights {list(self.weights)} are negative or sum to nothing"
+            )
 
     def sample(self, rng: np.random.Generator) -> Value:
         weights = np.ones(len(self.values)) if self.weights is None else np.array(self.weights)
@@ -262,7 +269,9 @@ def _parse_choice(body: Any) -> Choice:
     if isinstance(body, list | tuple):
         return Choice(tuple(body))
     if not isinstance(body, dict) or set(body) - {"values", "weights"} or "values" not in body:
-        raise ConfigError(f"choice: {body!r} is neither a list nor {{values: [...], weights: [...]}}")
+        raise ConfigError(
+            f"choice: {body!r} is neither a list nor {{values: [...], weights: [...]}}"
+        )
     weights = body.get("weights")
     return Choice(tuple(body["values"]), None if weights is None else tuple(weights))
 

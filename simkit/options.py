@@ -170,7 +170,9 @@ def _distribution(data: Any, declared: Declared, path: str) -> Distribution:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     for value in distribution.support:
-        if declared.allowed is None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if declared.allowed is None and (
+            isinstance(value, bool) or not isinstance(value, int | float)
+        ):
             raise ConfigError(f"{path}: {value!r} is no number")
         _check_value(value, declared, path)
         if declared.whole and value != int(value):
@@ -188,7 +190,7 @@ def _typed(options: type[Any], name: str, value: Any, path: str) -> Any:
     except (OmegaConfBaseException, ValueError) as error:
         wanted = _type_name(get_type_hints(options)[name])
         deep = getattr(error, "full_key", None)
-        inner = path if deep in (None, "", name) else f"{path}{str(deep)[len(name):]}"
+        inner = path if deep in (None, "", name) else f"{path}{str(deep)[len(name) :]}"
         raise ConfigError(f"{inner}: {value!r} has the wrong type; give {wanted}") from None
 
 
@@ -196,7 +198,11 @@ def _twin(options: type[Any]) -> type[Any]:
     """Return the dataclass that OmegaConf checks against: the same without its distributions."""
     hints = get_type_hints(options)
     plain = [
-        (key.name, hints[key.name], field(default_factory=lambda key=key: copy.deepcopy(_default(key))))
+        (
+            key.name,
+            hints[key.name],
+            field(default_factory=lambda key=key: copy.deepcopy(_default(key))),
+        )
         for key in fields(options)
         if not key.metadata["simkit"].varied and not is_dataclass(hints[key.name])
     ]
@@ -210,11 +216,17 @@ def _check_value(value: Any, declared: Declared, path: str) -> None:
         return
     unit = f" {declared.unit}" if declared.unit else ""
     if declared.allowed is not None and value not in declared.allowed:
-        raise ConfigError(f"{path}: {value!r} is not allowed; {did_you_mean(value, declared.allowed)}")
+        raise ConfigError(
+            f"{path}: {value!r} is not allowed; {did_you_mean(value, declared.allowed)}"
+        )
     if declared.low is not None and value is not None and not value >= declared.low:
-        raise ConfigError(f"{path}: {value}{unit} is below {declared.low}{unit}; {_bounds(declared)}")
+        raise ConfigError(
+            f"{path}: {value}{unit} is below {declared.low}{unit}; {_bounds(declared)}"
+        )
     if declared.high is not None and value is not None and not value <= declared.high:
-        raise ConfigError(f"{path}: {value}{unit} is above {declared.high}{unit}; {_bounds(declared)}")
+        raise ConfigError(
+            f"{path}: {value}{unit} is above {declared.high}{unit}; {_bounds(declared)}"
+        )
 
 
 def _bounds(declared: Declared) -> str:
@@ -230,7 +242,9 @@ def _reject_unknown(options: type[Any], data: dict[Any, Any], path: str) -> None
     names = [key.name for key in fields(options)]
     for key in data:
         if key not in names:
-            raise ConfigError(f"{_join(path, str(key))}: unknown key; {did_you_mean(str(key), names)}")
+            raise ConfigError(
+                f"{_join(path, str(key))}: unknown key; {did_you_mean(str(key), names)}"
+            )
 
 
 def _field(default: Any, declared: Declared) -> Any:
@@ -259,5 +273,3 @@ def _type_name(hint: Any) -> str:
     if len(arguments) == 1 and type(None) in get_args(hint):
         return f"{_type_name(arguments[0])} or null"
     return f"{getattr(hint, '__name__', str(hint))}[{', '.join(map(_type_name, arguments))}]"
-
-

@@ -50,7 +50,9 @@ class PhysicsOptions:
         help="after this time motion is strongly damped, so that cans stop rolling",
     )
     angular_damping: float = setting(0.5, low=0.0, high=1.0, help="share lost in a second")
-    rolling_friction: float = setting(0.002, unit="m", low=0.0, help="resistance to rolling, spinning")
+    rolling_friction: float = setting(
+        0.002, unit="m", low=0.0, help="resistance to rolling, spinning"
+    )
     restitution: float = setting(0.0, low=0.0, high=1.0, help="0: no bounce, 1: elastic")
     fall_below: float = setting(-0.05, unit="m", help="a body below this height has fallen off")
     max_initial_overlap: float = setting(
@@ -118,14 +120,15 @@ class Physics:
             client.GEOM_MESH, fileName=self._hull_file(body.model), meshScale=list(body.scale)
         )
         if shape < 0:
-            raise PhysicsError(f"body '{body.name}': Bullet takes no collision shape of '{body.model}'")
+            raise PhysicsError(
+                f"body '{body.name}': Bullet takes no collision shape of '{body.model}'"
+            )
         centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
-        origin = body.T_world_body @ [*centre, 1.0]
         handle: int = client.createMultiBody(
             baseMass=0.0 if body.fixed else body.mass,
             baseCollisionShapeIndex=shape,
             baseInertialFramePosition=centre.tolist(),
-            basePosition=origin[:3].tolist(),
+            basePosition=list(body.position),
             baseOrientation=list(body.quaternion),
         )
         client.changeDynamics(

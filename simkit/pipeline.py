@@ -181,7 +181,9 @@ class Pipeline:
         for name, options in self.config.randomizers.items():
             loaded[name] = registry.load("randomizers", name)(options, self.library)
             if loaded[name].stage not in STAGES:
-                raise PluginError(f"randomizer '{name}': stage '{loaded[name].stage}' not in {STAGES}")
+                raise PluginError(
+                    f"randomizer '{name}': stage '{loaded[name].stage}' not in {STAGES}"
+                )
         return loaded
 
     def _load_renderer(self) -> Renderer:

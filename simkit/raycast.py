@@ -42,9 +42,7 @@ class Silhouette:
         x0, y0 = max(self.x, 0), max(self.y, 0)
         x1, y1 = min(self.x + w, width), min(self.y + h, height)
         if x0 < x1 and y0 < y1:
-            mask[y0:y1, x0:x1] = self.pixels[
-                y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x
-            ]
+            mask[y0:y1, x0:x1] = self.pixels[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x]
         return mask
 
     def joined(self, mask: NDArray[np.bool_]) -> Silhouette:

@@ -32,7 +32,9 @@ def load(kind: str, name: str) -> Any:
     if candidates is None:
         raise PluginError(f"{kind}: '{name}' is not registered; {did_you_mean(name, names(kind))}")
     if len(candidates) > 1:
-        raise PluginError(f"{kind}: '{name}' is registered twice, by {_origins(candidates)}; remove one")
+        raise PluginError(
+            f"{kind}: '{name}' is registered twice, by {_origins(candidates)}; remove one"
+        )
     try:
         return candidates[0].load()
     except (ImportError, AttributeError, SyntaxError) as error:
@@ -54,4 +56,6 @@ def _found(kind: str) -> dict[str, list[EntryPoint]]:
 
 
 def _origins(points: list[EntryPoint]) -> str:
-    return ", ".join(f"{point.value} ({point.dist.name if point.dist else '?'})" for point in points)
+    return ", ".join(
+        f"{point.value} ({point.dist.name if point.dist else '?'})" for point in points
+    )

@@ -108,7 +108,9 @@ class Body:
         _pose(f"Body '{self.name}'", self.position, self.quaternion)
         _finite(f"Body '{self.name}'.scale", self.scale)
         _check(min(self.scale) > 0, f"Body '{self.name}'.scale: {self.scale} is not positive")
-        _check(0 < self.mass < math.inf, f"Body '{self.name}'.mass: {self.mass} is not positive [kg]")
+        _check(
+            0 < self.mass < math.inf, f"Body '{self.name}'.mass: {self.mass} is not positive [kg]"
+        )
         _check(self.friction >= 0, f"Body '{self.name}'.friction: {self.friction} is negative")
 
     @property
@@ -140,7 +142,9 @@ class Light:
         _one_of("Light.kind", self.kind, LIGHT_KINDS)
         _finite("Light.direction", self.direction)
         norm = math.hypot(*self.direction)
-        _check(abs(norm - 1) < 1e-6, f"Light.direction: {self.direction} has length {norm:g}, not 1")
+        _check(
+            abs(norm - 1) < 1e-6, f"Light.direction: {self.direction} has length {norm:g}, not 1"
+        )
         _color("Light.color", self.color)
         _check(0 <= self.intensity < math.inf, f"Light.intensity: {self.intensity} is negative")
 
@@ -165,12 +169,18 @@ class Camera:
     far: float = 50.0
 
     def __post_init__(self) -> None:
-        _check(self.width > 0 and self.height > 0, f"Camera: {self.width}x{self.height} px is empty")
+        _check(
+            self.width > 0 and self.height > 0, f"Camera: {self.width}x{self.height} px is empty"
+        )
         _pose("Camera", self.position, self.quaternion)
         for row in self.cam_K:
             _finite("Camera.cam_K", row)
-        _check(self.cam_K[0][0] > 0 and self.cam_K[1][1] > 0, "Camera.cam_K: a focal length is not > 0")
-        _check(0 < self.near < self.far, f"Camera: near {self.near} and far {self.far} [m] do not nest")
+        _check(
+            self.cam_K[0][0] > 0 and self.cam_K[1][1] > 0, "Camera.cam_K: a focal length is not > 0"
+        )
+        _check(
+            0 < self.near < self.far, f"Camera: near {self.near} and far {self.far} [m] do not nest"
+        )
 
     @property
     def K(self) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -27,6 +27,11 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] += now() - start
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add another stopwatch's sums."""
+        for name, amount in seconds.items():
+            self.seconds[name] += amount
 
     def take(self) -> dict[str, float]:
         """Return the sums since the last call, and start again from zero."""

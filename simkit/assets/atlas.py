@@ -79,11 +79,11 @@ def _cell(image: Bytes, repeats: tuple[int, int]) -> Bytes:
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
     mode = "edge" if repeats == (1, 1) else "wrap"
     tiled = np.tile(image, (up, across, 1))
-    return np.pad(tiled, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode=mode)  # type: ignore[call-overload,no-any-return]
+    return np.pad(tiled, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode=mode)  # type: ignore[call-overload]
 
 
 def _places(sizes: list[tuple[int, ...]]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Lay cells (height, width) in rows, tall ones first; return their corners and the whole size."""
+    """Lay cells (height, width) in rows, tall ones first; return their corners and the size."""
     area = sum(h * w for h, w in sizes)
     width = max(max(w for _, w in sizes), int(np.ceil(np.sqrt(area) * 1.1)))
     places = [(0, 0)] * len(sizes)

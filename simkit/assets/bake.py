@@ -6,8 +6,10 @@ import numpy as np
 
 from simkit.assets.mesh import Mesh
 
-MAX_TEXTURE = 2048
-MAX_BLOCK = 16
+MAX_TEXTURE = 1024
+"""Side of the texture that blocks are fitted into, as long as they stay in their bounds [texels]."""
+
+MIN_BLOCK, MAX_BLOCK = 4, 32
 
 
 def bake_vertex_colors(mesh: Mesh) -> Mesh:
@@ -15,13 +17,13 @@ def bake_vertex_colors(mesh: Mesh) -> Mesh:
 
     Each face gets a square block of texels and its upper left triangle, on whose texel centres the
     colours are interpolated linearly. Faces are many where colours change fast, so blocks may be
-    small: their side follows from the number of faces, at least 2 texels.
+    small: their side follows from the number of faces, between `MIN_BLOCK` and `MAX_BLOCK` texels.
     """
     if mesh.vertex_colors is None:
         raise ValueError("bake_vertex_colors: the mesh has no vertex colours")
     count = len(mesh.faces)
     across = int(np.ceil(np.sqrt(count)))
-    side = int(np.clip(MAX_TEXTURE // across, 2, MAX_BLOCK))
+    side = int(np.clip(MAX_TEXTURE // across, MIN_BLOCK, MAX_BLOCK))
     blocks = _blocks(mesh.vertex_colors[mesh.faces].astype(np.float64), side)
     padded = np.zeros((across * across, side, side, 3), dtype=np.uint8)
     padded[:count] = blocks

@@ -20,7 +20,7 @@ def srgb_to_linear(srgb: ArrayLike) -> Array:
 
 
 def linear_to_srgb(linear: ArrayLike) -> Array:
-    """Return sRGB of linear RGB values; both (...) float64 in [0, 1]. Inverse of `srgb_to_linear`."""
+    """Return sRGB of linear RGB values, (...) float64 in [0, 1]: `srgb_to_linear` undone."""
     values = np.asarray(linear, dtype=np.float64)
     curved = 1.055 * np.maximum(values, 0.0) ** (1 / 2.4) - 0.055
     return np.where(values <= 0.0031308, values * 12.92, curved)

@@ -7,13 +7,15 @@ origin is at the middle of the base or of the axis.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from simkit.assets.painting import painted, plain
 from simkit.assets.parts import Part
 from simkit.assets.shapes import (
+    Profile,
     circle,
     closed,
     hexagon,
@@ -59,7 +61,7 @@ def _hex_nut() -> Part:
     for step in range(2 * turns + 1):
         z = half - 0.0012 - step * (2.0 * (half - 0.0012)) / (2 * turns)
         ridges.append((inner + (0.0009 if step % 2 == 0 else 0.0), z))
-    profile = [
+    profile: Profile = [
         (0.0087, -half),
         (chamfered, -half),
         (flats, -half + drop),
@@ -79,7 +81,7 @@ def _hex_bolt() -> Part:
     chamfered = 0.0080
     drop = np.tan(np.radians(30.0)) * np.maximum(flats - chamfered, 0.0)
     shank, pitch, length, thread = 0.005, 0.0025, 0.048, 0.030
-    profile: list[tuple[object, object]] = [(0.0, 0.0), (0.0036, 0.0)]
+    profile: list[tuple[ArrayLike, ArrayLike]] = [(0.0, 0.0), (0.0036, 0.0)]
     rows = np.arange(0.0010, thread, pitch / 5.0)
     for z in rows:
         phase = np.mod(z / pitch - angles / (2.0 * np.pi), 1.0)
@@ -90,7 +92,7 @@ def _hex_bolt() -> Part:
     profile += [(flats, length + 0.0002), (flats, length + 0.0067 - drop)]
     profile += [(chamfered, length + 0.0067), (0.0066, length + 0.0067), (0.0062, length + 0.0063)]
     profile += [(0.0, length + 0.0063)]
-    vertices, faces, _ = closed(lofted(polar_rings(angles, profile)))  # type: ignore[arg-type]
+    vertices, faces, _ = closed(lofted(polar_rings(angles, profile)))
     return plain(vertices, faces, STEEL)
 
 
@@ -154,7 +156,7 @@ def _l_bracket() -> Part:
     pieces = []
     for upright in (False, True):
         edges = np.linspace(bend, length, count + 1)
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             edge = _rectangle(low, high, -width / 2.0, width / 2.0, side)
             hole = _hole(edge, np.array([(low + high) / 2.0, 0.0]), 0.0045)
             under, over = (_on_leg(edge, w, upright) for w in (0.0, thick))
@@ -164,11 +166,9 @@ def _l_bracket() -> Part:
                 turned(holed_patch(under, hole_under)),
                 lofted(np.stack([hole_over, hole_under])),
             ]
-            long_sides = [lofted(np.stack([under[rows], over[rows]]), around=False)
-                          for rows in (np.arange(side + 1), np.arange(2 * side, 3 * side + 1))]  # fmt: skip
-            leg += long_sides
-            if high == length:
-                rows = np.arange(side, 2 * side + 1)
+            # Sides in turn: long, far, long, near. Only the last piece of a leg has a far end.
+            for start in (0, side, 2 * side) if high == length else (0, 2 * side):
+                rows = np.arange(start, start + side + 1)
                 leg.append(lofted(np.stack([under[rows], over[rows]]), around=False))
             pieces += [turned(piece) for piece in leg] if upright else leg
     pieces += _bend(thick, bend, width, side)
@@ -219,7 +219,7 @@ def _spur_gear() -> Part:
     half, web = 0.007, 0.0035
     rim, hub, bore = 0.0185, 0.0100, 0.0050
     tooth_edge = 0.0004
-    nylon = [
+    nylon: Profile = [
         (hub, web), (rim - 0.0012, web), (rim, half), (teeth - tooth_edge, half),
         (teeth, half - tooth_edge), (teeth, -half + tooth_edge), (teeth - tooth_edge, -half),
         (rim, -half), (rim - 0.0012, -web), (hub, -web),
@@ -269,7 +269,7 @@ def _pipe_elbow() -> Part:
 
 
 def _pipe_ring(around: Float, bend: float, turn: float, radius: float) -> Float:
-    """Return a ring (N, 3): at angle `turn` [rad] of the bend, or that far [m] before or after it."""
+    """Return a ring (N, 3) at angle `turn` [rad] of the bend, or that far [m] beyond an end."""
     angle = float(np.clip(turn, 0.0, np.pi / 2.0))
     beyond = turn - angle
     out = np.array([np.cos(angle), 0.0, np.sin(angle)])

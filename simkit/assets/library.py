@@ -102,6 +102,10 @@ class Library(Mapping[str, Model]):
         """Return the names of the models, in order."""
         return list(self._models)
 
+    def labelled_names(self) -> list[str]:
+        """Return the names of the models that objects are made of: all but the primitives."""
+        return [name for name, model in self._models.items() if model.obj_id > 0]
+
     def categories(self) -> dict[int, str]:
         """Return the names of the labelled categories by id, sorted by id."""
         pairs = {(m.category_id, m.category) for m in self.values() if m.category_id > 0}

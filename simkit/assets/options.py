@@ -44,6 +44,6 @@ class ModelOptions:
         0.06,
         low=0.01,
         high=1.0,
-        help="concavity that a convex decomposition may leave, relative to the model's size (CoACD)",
+        help="concavity that a convex decomposition may leave (CoACD), relative to size",
     )
     licence: str = setting("", help="licence of the models, as recorded with the data set")

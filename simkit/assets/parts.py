@@ -65,9 +65,9 @@ def moved(part: Part, T: Float) -> Part:
     return replace(part, vertices=vertices, faces=faces, normals=normals)
 
 
-def turned_over(part: Part) -> Part:
-    """Return the part with its faces wound the other way; normals are turned where they disagree."""
-    return replace(part, faces=part.faces[:, ::-1])
+def turned_over(part: Part, which: NDArray[np.bool_]) -> Part:
+    """Return the part with some faces (F,) wound the other way; `joined` sees to its normals."""
+    return replace(part, faces=np.where(which[:, None], part.faces[:, ::-1], part.faces))
 
 
 def joined(parts: list[Part], scale: float = 1.0) -> Mesh:

@@ -13,7 +13,7 @@ from simkit.assets.library import Library, Model
 from simkit.assets.mesh import Mesh
 from simkit.assets.normals import creased
 from simkit.assets.parts import Part, joined
-from simkit.assets.shapes import circle, closed, lofted, polar_rings
+from simkit.assets.shapes import Profile, circle, closed, lofted, polar_rings
 from simkit.assets.solid import measure
 
 Float = NDArray[np.float64]
@@ -75,13 +75,13 @@ def _plane() -> Mesh:
 
 
 def _cylinder() -> Mesh:
-    profile = [(0.0, -0.5), (0.5, -0.5), (0.5, 0.5), (0.0, 0.5)]
-    return _mesh(lofted(polar_rings(circle(_SIDES), profile)))  # type: ignore[arg-type]
+    profile: Profile = [(0.0, -0.5), (0.5, -0.5), (0.5, 0.5), (0.0, 0.5)]
+    return _mesh(lofted(polar_rings(circle(_SIDES), profile)))
 
 
 def _sphere() -> Mesh:
     angles = np.linspace(-np.pi / 2.0, np.pi / 2.0, _SIDES // 2 + 1)
     radius = np.cos(angles)
     radius[[0, -1]] = 0.0
-    profile = [(0.5 * r, 0.5 * np.sin(a)) for r, a in zip(radius, angles, strict=True)]
-    return _mesh(lofted(polar_rings(circle(_SIDES), profile)))  # type: ignore[arg-type]
+    profile: Profile = [(0.5 * r, 0.5 * np.sin(a)) for r, a in zip(radius, angles, strict=True)]
+    return _mesh(lofted(polar_rings(circle(_SIDES), profile)))

@@ -94,12 +94,13 @@ def _part(path: Path, mesh: trimesh.Trimesh) -> tuple[Part, list[str]]:
         raise AssetError(
             f"{path}: a face refers to a vertex that is not there; export the file again"
         )
-    if mesh.visual.kind == "texture":
-        return _textured(path, part, mesh.visual)
-    if mesh.visual.kind == "face":
-        return _face_colored(part, _bytes(mesh.visual.face_colors)), []
-    if mesh.visual.kind == "vertex":
-        colors = _file_colors(path, _bytes(mesh.visual.vertex_colors))
+    visual: Any = mesh.visual
+    if visual.kind == "texture":
+        return _textured(path, part, visual)
+    if visual.kind == "face":
+        return _face_colored(part, _bytes(visual.face_colors)), []
+    if visual.kind == "vertex":
+        colors = _file_colors(path, _bytes(visual.vertex_colors))
         return replace(part, vertex_colors=colors, base_color=WHITE), []
     return part, []
 

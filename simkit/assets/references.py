@@ -37,7 +37,7 @@ def check_references(path: Path) -> list[str]:
 
 
 def check_image(path: Path, image: Path, named_by: str) -> None:
-    """Raise `AssetError` unless `image`, which `named_by` of the model `path` names, can be read."""
+    """Raise `AssetError` unless `image`, which `named_by` in `path` names, can be read."""
     _check_there(path, image, named_by, "texture")
     try:
         with Image.open(image) as opened:

@@ -1,16 +1,21 @@
 """Closed surfaces from rings, strips and patches: what the procedural parts are built of.
 
-Everything is made as quads (Q, 4, 3) [m], counter-clockwise as seen from outside, and `closed` joins
-them by place. So pieces meet where their coordinates meet, and a gap shows as an open edge.
+Everything is made as quads (Q, 4, 3) [m], counter-clockwise as seen from outside, and `closed`
+joins them by place. So pieces meet where their coordinates meet, and a gap shows as an open edge.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+Profile = Sequence[tuple[ArrayLike, ArrayLike]]
+"""Radius and height [m] of rings; each a number, or one per angle."""
 
 SNAP = 1e-8
 """Corners closer than about this [m] are the same."""
@@ -34,16 +39,18 @@ def lofted(rings: ArrayLike, around: bool = True, along: bool = False) -> Float:
         points = np.concatenate([points, points[:1]], axis=0)
     low, high = points[:-1], points[1:]
     corners = [low[:, :-1], low[:, 1:], high[:, 1:], high[:, :-1]]
-    return np.stack(corners, axis=2).reshape(-1, 4, 3)
+    quads = np.stack(corners, axis=2).reshape(-1, 4, 3)
+    return np.asarray(quads, dtype=np.float64)
 
 
 def circle(count: int, start: float = 0.0) -> Float:
     """Return `count` angles [rad] that go once around, counter-clockwise."""
-    return start + np.arange(count) * (2.0 * np.pi / count)
+    steps = np.arange(count, dtype=np.float64)
+    return start + steps * (2.0 * np.pi / count)
 
 
-def polar_rings(angles: Float, profile: list[tuple[ArrayLike, ArrayLike]]) -> Float:
-    """Return rings (R, N, 3) about z from (radius, height) pairs; each a number or one per angle."""
+def polar_rings(angles: Float, profile: Profile) -> Float:
+    """Return rings (R, N, 3) about z from pairs of radius and height, each one or (N,)."""
     rings = []
     for radius, height in profile:
         r = np.broadcast_to(np.asarray(radius, dtype=np.float64), angles.shape)

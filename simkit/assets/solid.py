@@ -11,11 +11,13 @@ from simkit.assets.normals import face_normals
 from simkit.assets.options import UNITS, ModelOptions
 from simkit.assets.parts import Part, turned_over
 from simkit.assets.topology import (
+    against_neighbours,
     centroid,
     convex_hull,
     diameter,
     is_watertight,
     signed_volume,
+    weld,
     welded,
 )
 from simkit.errors import AssetError
@@ -105,8 +107,16 @@ def _outside_out(source: str, parts: list[Part]) -> tuple[list[Part], list[str]]
     starts = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
     vertices = np.concatenate([part.vertices for part in parts])
     faces = np.concatenate([part.faces + s for part, s in zip(parts, starts, strict=True)])
+    notes = []
+    turn = against_neighbours(weld(vertices)[faces])
+    if turn.any():
+        notes.append(
+            f"{source}: {turn.sum()} faces were wound against their neighbours; turned over"
+        )
+    faces = np.where(turn[:, None], faces[:, ::-1], faces)
     points, joined = welded(vertices, faces)
-    if not is_watertight(joined) or signed_volume(points, joined) >= 0:
-        return parts, []
-    note = f"{source}: its faces were wound inside out; they have been turned over"
-    return [turned_over(part) for part in parts], [note]
+    if is_watertight(joined) and signed_volume(points, joined) < 0:
+        notes.append(f"{source}: its faces were wound inside out; they have been turned over")
+        turn = ~turn
+    pieces = np.split(turn, np.cumsum([len(part.faces) for part in parts])[:-1])
+    return [turned_over(p, t) for p, t in zip(parts, pieces, strict=True)], notes

@@ -133,7 +133,7 @@ def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
 
 
 def _name(folder: Path, file: Path) -> str:
-    """Return the path without ending; a file that is named like its sub-folder is called by that."""
+    """Return the path without ending; of a file named like its sub-folder, that folder."""
     relative = file.relative_to(folder).with_suffix("")
     own_folder = len(relative.parts) > 1 and relative.name == relative.parent.name
     return (relative.parent if own_folder else relative).as_posix()
@@ -168,8 +168,7 @@ def _bop_entries(folder: Path, options: ModelOptions) -> list[Entry]:
     if unlisted:
         raise AssetError(
             "\n".join(
-                f"{p}: has no entry in {file}; add one ('{p.stem[4:].lstrip('0')}'), or move it away"
-                for p in unlisted
+                f"{p}: has no entry in {file}; add one, or move the file away" for p in unlisted
             )
         )
     return [_bop_entry(folder, name, info, unit) for name, info in infos.items()]

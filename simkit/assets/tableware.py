@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from simkit.assets.normals import creased
 from simkit.assets.painting import painted
 from simkit.assets.parts import Part
-from simkit.assets.shapes import circle, closed, lofted, polar_rings
+from simkit.assets.shapes import Profile, circle, closed, lofted, polar_rings
 
 Float = NDArray[np.float64]
 
@@ -25,11 +25,17 @@ _HANDLE_COLUMNS = 2
 def mug() -> Part:
     """Return a mug, 80 mm across and 95 mm high: teal outside and on the handle, cream inside."""
     angles = circle(_MUG_SIDES, -np.pi / _MUG_SIDES * _HANDLE_COLUMNS)
-    foot = [(0.0, 0.0025), (0.0300, 0.0025), (0.0315, 0.0), (0.0345, 0.0), (0.0385, 0.0030)]
-    wall = [(0.0400, z) for z in np.linspace(0.0070, 0.0920, _MUG_ROWS)]
-    lip = [(0.0398, 0.0940), (0.0388, 0.0950), (0.0375, 0.0950), (0.0366, 0.0940)]
-    inside = [(0.0364, z) for z in (0.0920, 0.0650, 0.0350, 0.0130)]
-    floor = [(0.0350, 0.0085), (0.0310, 0.0063), (0.0150, 0.0060), (0.0, 0.0060)]
+    foot: Profile = [
+        (0.0, 0.0025),
+        (0.0300, 0.0025),
+        (0.0315, 0.0),
+        (0.0345, 0.0),
+        (0.0385, 0.0030),
+    ]
+    wall: Profile = [(0.0400, z) for z in np.linspace(0.0070, 0.0920, _MUG_ROWS)]
+    lip: Profile = [(0.0398, 0.0940), (0.0388, 0.0950), (0.0375, 0.0950), (0.0366, 0.0940)]
+    inside: Profile = [(0.0364, z) for z in (0.0920, 0.0650, 0.0350, 0.0130)]
+    floor: Profile = [(0.0350, 0.0085), (0.0310, 0.0063), (0.0150, 0.0060), (0.0, 0.0060)]
     wall_rings = polar_rings(angles, wall)
     outside = lofted(polar_rings(angles, [*foot, wall[0]]))
     rim = lofted(polar_rings(angles, [wall[-1], *lip[:2]]))
@@ -50,7 +56,7 @@ def _wall_with_gaps(rings: Float) -> Float:
 
 def _gap(rings: Float, row: int) -> Float:
     """Return the edge (N, 3) of a gap in the wall, counter-clockwise as seen from outside."""
-    across, up = np.arange(_HANDLE_COLUMNS), np.arange(_HANDLE_ROWS)
+    across, up = range(_HANDLE_COLUMNS), range(_HANDLE_ROWS)
     places = [(row, c) for c in across]
     places += [(row + r, _HANDLE_COLUMNS) for r in up]
     places += [(row + _HANDLE_ROWS, _HANDLE_COLUMNS - c) for c in across]
@@ -104,7 +110,7 @@ def bowl() -> Part:
               for t in curve[::-1]]  # fmt: skip
     floor = [(0.0255, 0.0080), (0.0130, 0.0066), (0.0, 0.0062)]
     profile = [*outside, *lip, *inside, *floor]
-    vertices, faces, _ = closed(lofted(polar_rings(circle(sides), profile)))  # type: ignore[arg-type]
+    vertices, faces, _ = closed(lofted(polar_rings(circle(sides), profile)))
     old, faces, normals = creased(vertices, faces)
     return _bowl_look(vertices[old], faces, normals, np.array(profile))
 
@@ -138,7 +144,7 @@ def _bowl_look(vertices: Float, faces: NDArray[np.int64], normals: Float, profil
 
 
 def _bowl_texture(along: Float) -> NDArray[np.uint8]:
-    """Return the glaze (512, 512, 3) uint8 sRGB: cream, with a wavy blue band and rings of brown."""
+    """Return the glaze (512, 512, 3) uint8 sRGB: cream, a wavy blue band, brown rings."""
     size = 512
     u = (np.arange(size) + 0.5) / size
     v = 1.0 - (np.arange(size) + 0.5) / size

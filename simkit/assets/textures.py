@@ -84,14 +84,17 @@ def _wood(rng: np.random.Generator, resolution: int, colors: int) -> Float:
     del colors
     bent = _octaves(rng, resolution, 2, octaves=3)
     fibre = cv2.blur(_tiled(rng.random((resolution, resolution))), (resolution // 8 * 2 + 1, 1))
-    fibre = _stretched(fibre[resolution : 2 * resolution, resolution : 2 * resolution])
+    fibre = _stretched(
+        np.asarray(fibre, dtype=np.float64)[
+            resolution : 2 * resolution, resolution : 2 * resolution
+        ]
+    )
     row = np.arange(resolution)[:, None] / resolution
-    rings = int(rng.integers(4, 8)) * row + 1.6 * bent
+    rings = int(rng.integers(6, 11)) * row + 0.7 * bent
     late = np.mod(rings, 1.0)
     # Early wood darkens slowly to late wood, and starts anew at once.
     grain = np.where(late < 0.85, (late / 0.85) ** 2, (1.0 - late) / 0.15)
-    mixed: Float = np.clip(0.75 * grain + 0.25 * fibre, 0.0, 1.0)
-    return mixed
+    return _stretched(0.75 * grain + 0.25 * fibre)
 
 
 def _octaves(

@@ -45,7 +45,7 @@ def encode(sample: Sample, annotators: Annotators, output: OutputOptions) -> Fil
     if "identity" in labels and "pose" in labels:
         files["gt.json"] = _json(_bop_gt(labels))
     if {"bbox_obj", "bbox_visib", "visib_fract"} <= set(labels):
-        files["gt_info.json"] = _json(_bop_gt_info(labels))
+        files["gt_info.json"] = _json(bop_gt_info(labels))
     for name in ("mask", "mask_visib"):
         if name in labels:
             masks = {str(place): encode_mask(mask) for place, mask in enumerate(labels[name])}
@@ -144,7 +144,8 @@ def _bop_gt(labels: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _bop_gt_info(labels: Mapping[str, Any]) -> list[dict[str, Any]]:
+def bop_gt_info(labels: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return BOP's ``gt_info`` records, one an instance, from labels by name."""
     rows = []
     boxes = zip(labels["bbox_obj"], labels["bbox_visib"], labels["visib_fract"], strict=True)
     for bbox_obj, bbox_visib, counts in boxes:

@@ -140,7 +140,9 @@ class Dataset:
             for number in finished_shards(self._folder)
         ]
         if not tables:
-            raise DatasetError(f"{self.url}: holds no finished shard yet; run simkit generate again")
+            raise DatasetError(
+                f"{self.url}: holds no finished shard yet; run simkit generate again"
+            )
         return pa.concat_tables(tables, promote_options="default")
 
     @cached_property

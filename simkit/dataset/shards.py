@@ -68,7 +68,7 @@ class Folder:
         """
         partial = self.path(name + PARTIAL)
         try:
-            self.fs.makedirs(self.root, exist_ok=True)
+            self.fs.makedirs(partial.rsplit("/", 1)[0], exist_ok=True)
             if isinstance(self.fs, LocalFileSystem):
                 _write_through(partial, data)
                 os.replace(partial, self.path(name))
@@ -119,7 +119,9 @@ def write_shard(folder: Folder, number: int, samples: list[tuple[Files, Row]]) -
 def finished_shards(folder: Folder) -> dict[int, int]:
     """Return the number of images of each shard that is there, by shard number."""
     names = set(folder.names())
-    numbers = [int(name[6:12]) for name in names if name.startswith("shard-") and name[12:] == ".tar"]
+    numbers = [
+        int(name[6:12]) for name in names if name.startswith("shard-") and name[12:] == ".tar"
+    ]
     counts = {}
     for number in sorted(numbers):
         if rows_name(number) in names:
@@ -155,7 +157,9 @@ def _parquet(rows: list[Row]) -> bytes:
     arrays = {}
     for name in sorted_columns(list(columns)):
         values = [row.get(name) for row in rows]
-        arrays[name] = pa.array(values, type=pa.list_(pa.string()) if name == "categories" else None)
+        arrays[name] = pa.array(
+            values, type=pa.list_(pa.string()) if name == "categories" else None
+        )
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer)
     return buffer.getvalue()

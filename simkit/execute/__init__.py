@@ -70,9 +70,7 @@ def _in_pool(config: Config, batches: list[list[int]]) -> Iterator[Done]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(
-    future: Future[Done], batch: list[int], running: dict[Future[Done], list[int]]
-) -> Done:
+def _result(future: Future[Done], batch: list[int], running: dict[Future[Done], list[int]]) -> Done:
     try:
         return future.result()
     except BrokenProcessPool:

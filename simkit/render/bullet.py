@@ -23,13 +23,18 @@ from simkit.assets.mapping import box_mapped
 from simkit.assets.mesh import Mesh
 from simkit.assets.textures import texture_image
 from simkit.bullet import Client
+from simkit.errors import RenderError
 from simkit.geometry import Array
 from simkit.options import setting
 from simkit.render import Frame, Renderer
-from simkit.scene import Body, Camera, Light, Material, Scene
+from simkit.scene import Body, Camera, Light, Material, Scene, Vec3
 
 FACES_PER_SHAPE = 40_000
 """PyBullet takes at most 131,072 vertices a shape from memory; three a face must fit."""
+
+MAX_TEXTURE_BYTES = 256 * 2**20
+MAX_DRAWABLES = 4000
+"""With more than this loaded, the client is made anew."""
 
 GL_OF_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 """OpenGL cameras look along -z with y up."""
@@ -53,14 +58,23 @@ class Bullet(Renderer):
     Options = BulletOptions
     channels = frozenset({"rgb", "depth", "instance"})
     ignores = ("material.roughness", "material.metallic", "all lights but the strongest")
-    remedy = "pip install --force-reinstall pybullet (it builds from source on CPython 3.12 and newer)"
+    remedy = (
+        "pip install --force-reinstall pybullet (it builds from source on CPython 3.12 and newer)"
+    )
 
     def __init__(self, options: BulletOptions, library: Library) -> None:
         super().__init__(options, library)
-        self._client = Client()
         self._folder = tempfile.TemporaryDirectory(prefix="simkit-bullet-")
+        self._files = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._client = Client()
+        self._client.setPhysicsEngineParameter(enableFileCaching=0)
         self._drawables: dict[tuple[object, ...], _Drawable] = {}
+        self._texture_bytes = 0
         self._loaded: tuple[Body, ...] | None = None
+        self._handles: list[int] = []
         self._instance_of: NDArray[np.int32] = np.zeros(1, dtype=np.int32)
 
     @property
@@ -112,62 +126,79 @@ class Bullet(Renderer):
         """Put the bodies into the client, unless they are there from the last call."""
         if scene.bodies == self._loaded:
             return
-        client = self._client
-        client.resetSimulation()
-        owners: list[int] = []
-        textures: dict[str, int] = {}
+        self._clear()
+        owners: dict[int, int] = {}
         for instance, body in enumerate(scene.bodies, start=1):
-            drawable = self._drawable(body)
-            for shape in drawable.shapes:
-                handle = self._add(body, shape)
-                color = linear_to_srgb(np.multiply(body.material.base_color, drawable.base_color))
-                client.changeVisualShape(handle, -1, rgbaColor=[*color.tolist(), 1.0])
-                if drawable.texture_file:
-                    if drawable.texture_file not in textures:
-                        textures[drawable.texture_file] = client.loadTexture(drawable.texture_file)
-                    texture = textures[drawable.texture_file]
-                    client.changeVisualShape(handle, -1, textureUniqueId=texture)
-                owners += [0] * (handle + 1 - len(owners))
+            for handle in self._add(body):
                 owners[handle] = instance
-        self._instance_of = np.array([*owners, 0], dtype=np.int32)
+        table = np.zeros(max(owners, default=-1) + 2, dtype=np.int32)
+        table[list(owners)] = list(owners.values())
+        self._instance_of = table
+        self._handles = list(owners)
         self._loaded = scene.bodies
 
-    def _add(self, body: Body, shape: Mesh) -> int:
-        client = self._client
-        visual = client.createVisualShape(
-            client.GEOM_MESH,
-            vertices=(shape.vertices * np.array(body.scale)).tolist(),
-            indices=shape.faces.ravel().tolist(),
-            normals=_scaled_normals(shape.normals, body.scale).tolist(),
-            uvs=(shape.uv if shape.uv is not None else np.zeros((len(shape.vertices), 2))).tolist(),
-        )
-        handle: int = client.createMultiBody(
-            0, -1, visual, list(body.position), list(body.quaternion)
-        )
-        return handle
+    def _clear(self) -> None:
+        """Take the bodies out; PyBullet frees shapes and textures only with the client."""
+        if self._texture_bytes > MAX_TEXTURE_BYTES or len(self._drawables) > MAX_DRAWABLES:
+            self._client.close()
+            self._start()
+            return
+        for handle in reversed(self._handles):  # handles are reused last in, first out:
+            self._client.removeBody(handle)  # each scene gets the same, and is drawn in one order
+        self._handles, self._loaded = [], None
+
+    def _add(self, body: Body) -> list[int]:
+        client, drawable, handles = self._client, self._drawable(body), []
+        color = linear_to_srgb(np.multiply(body.material.base_color, drawable.base_color))
+        for shape in drawable.shapes:
+            handle = client.createMultiBody(
+                0, -1, shape, list(body.position), list(body.quaternion)
+            )
+            client.changeVisualShape(handle, -1, rgbaColor=[*color.tolist(), 1.0])
+            if drawable.texture is not None:
+                client.changeVisualShape(handle, -1, textureUniqueId=drawable.texture)
+            handles.append(handle)
+        return handles
 
     def _drawable(self, body: Body) -> _Drawable:
-        texture = body.material.texture
-        key = (body.model, texture, body.scale if texture else None, body.material.own_look)
+        key = (body.model, body.material.texture, body.scale, body.material.own_look)
         if key not in self._drawables:
             mesh, image = _look(self.library[body.model].mesh, body.material, body.scale)
-            file = self._texture_file(image) if image is not None else ""
-            self._drawables[key] = _Drawable(_in_chunks(mesh), file, mesh.base_color)
+            shapes = [self._shape(part, body.scale) for part in _in_chunks(mesh)]
+            texture = self._texture(image) if image is not None else None
+            self._drawables[key] = _Drawable(shapes, texture, mesh.base_color)
         return self._drawables[key]
 
-    def _texture_file(self, image: NDArray[np.uint8]) -> str:
-        path = Path(self._folder.name) / f"{len(self._drawables)}.bmp"
+    def _shape(self, mesh: Mesh, scale: Vec3) -> int:
+        uv = mesh.uv if mesh.uv is not None else np.zeros((len(mesh.vertices), 2))
+        shape: int = self._client.createVisualShape(
+            self._client.GEOM_MESH,
+            vertices=(mesh.vertices * np.array(scale)).tolist(),
+            indices=mesh.faces.ravel().tolist(),
+            normals=_scaled_normals(mesh.normals, scale).tolist(),
+            uvs=uv.tolist(),
+        )
+        if shape < 0:
+            raise RenderError(f"PyBullet takes no mesh of {len(mesh.vertices)} vertices")
+        return shape
+
+    def _texture(self, image: NDArray[np.uint8]) -> int:
+        self._files += 1  # PyBullet knows textures by file name: each gets its own
+        path = Path(self._folder.name) / f"{self._files}.bmp"
         cv2.imwrite(str(path), image[..., ::-1])
-        return str(path)
+        texture: int = self._client.loadTexture(str(path))
+        path.unlink()
+        self._texture_bytes += image.nbytes
+        return texture
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawable:
     """A model in one look, as TinyRenderer takes it."""
 
-    shapes: list[Mesh]
-    texture_file: str
-    base_color: tuple[float, float, float]
+    shapes: list[int]
+    texture: int | None
+    base_color: Vec3
 
 
 def projection_matrix(camera: Camera) -> Array:
@@ -202,9 +233,7 @@ def _linear_rgb(
     return rgb
 
 
-def _look(
-    mesh: Mesh, material: Material, scale: tuple[float, float, float]
-) -> tuple[Mesh, NDArray[np.uint8] | None]:
+def _look(mesh: Mesh, material: Material, scale: Vec3) -> tuple[Mesh, NDArray[np.uint8] | None]:
     """Return the mesh with uv, and its texture image (H, W, 3) uint8 sRGB or None."""
     if material.texture is not None:
         mapped = box_mapped(mesh, material.texture.size, scale)
@@ -229,8 +258,6 @@ def _in_chunks(mesh: Mesh) -> list[Mesh]:
     return chunks
 
 
-def _scaled_normals(
-    normals: NDArray[np.float32], scale: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def _scaled_normals(normals: NDArray[np.float32], scale: Vec3) -> NDArray[np.float32]:
     scaled = normals / np.array(scale)
     return (scaled / np.linalg.norm(scaled, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
