@@ -21,7 +21,16 @@ Matrix3 = tuple[Vec3, Vec3, Vec3]
 
 IDENTITY: Quaternion = (0.0, 0.0, 0.0, 1.0)
 TEXTURE_KINDS = ("image", "checker", "noise", "stripes", "wood")
-LIGHT_KINDS = ("directional",)
+LIGHT_KINDS = ("directional", "point", "spot", "area")
+ENVIRONMENT_KINDS = ("constant", "sky", "studio", "image")
+CAMERA_MODELS = ("pinhole", "brown_conrady", "kannala_brandt", "equirectangular")
+DISTORTION_LENGTHS = {
+    "pinhole": (0,),
+    "brown_conrady": (4, 5, 8),
+    "kannala_brandt": (4,),
+    "equirectangular": (0,),
+}
+"""How many coefficients a camera model takes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Material:
         metallic: 0 (dielectric) to 1 (metal).
         texture: replaces the model's own texture and vertex colours.
         own_look: whether the model's own texture and vertex colours show when `texture` is None.
+        normal_map: image of tangent-space normals (glTF's convention: +x along the tile's u, +y
+            along its v, +z outwards), laid on as `texture` is.
     """
 
     base_color: Vec3 = (1.0, 1.0, 1.0)
@@ -70,6 +81,7 @@ class Material:
     metallic: float = 0.0
     texture: Texture | None = None
     own_look: bool = True
+    normal_map: Texture | None = None
 
     def __post_init__(self) -> None:
         _color("Material.base_color", self.base_color)
@@ -91,6 +103,8 @@ class Body:
         friction: Coulomb's coefficient of sliding friction; a contact takes the product of both.
         fixed: physics does not move it.
         labelled: it gets instance labels; an unlabelled body is background that can hide others.
+        velocity, angular_velocity: of the model's frame in the world, while the shutter is open
+            [m/s, rad/s]; they blur the picture and move nothing else.
     """
 
     name: str
@@ -103,9 +117,13 @@ class Body:
     friction: float = 0.7
     fixed: bool = False
     labelled: bool = True
+    velocity: Vec3 = (0.0, 0.0, 0.0)
+    angular_velocity: Vec3 = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         _pose(f"Body '{self.name}'", self.position, self.quaternion)
+        _finite(f"Body '{self.name}'.velocity", self.velocity)
+        _finite(f"Body '{self.name}'.angular_velocity", self.angular_velocity)
         _finite(f"Body '{self.name}'.scale", self.scale)
         _check(min(self.scale) > 0, f"Body '{self.name}'.scale: {self.scale} is not positive")
         _check(
@@ -123,13 +141,23 @@ class Body:
 class Light:
     """A light source.
 
+    A white Lambertian surface that faces a directional light of intensity 1 reflects radiance 1
+    (white). Point and spot lights give that at a distance of 1 m and fall with its square; an area
+    light emits radiance `intensity` from its front.
+
     Attributes:
         kind: one of `LIGHT_KINDS`.
-        direction: unit vector along which a directional light travels, in the world.
+        direction: unit vector along which a directional light travels, a spot's axis, or an area
+            light's front normal, in the world.
         color: linear RGB.
-        intensity: irradiance on a surface that faces the light, in units in which a white diffuse
-            surface under intensity 1 reflects white.
+        intensity: see above.
         casts_shadow: whether it is occluded by bodies.
+        position: of a point, spot or area light's middle [m].
+        radius: of a point or spot light's sphere [m], of a directional light's disc in the sky
+            [rad]; it softens shadows. 0 makes them hard.
+        size: width and height of an area light's rectangle [m]. Its width runs along
+            ``direction x z`` (along x if the direction is vertical).
+        cone: half the opening angle of a spot light [rad]; the outer fifth of it fades out.
     """
 
     kind: str = "directional"
@@ -137,6 +165,10 @@ class Light:
     color: Vec3 = (1.0, 1.0, 1.0)
     intensity: float = 0.7
     casts_shadow: bool = True
+    position: Vec3 = (0.0, 0.0, 2.0)
+    radius: float = 0.0
+    size: tuple[float, float] = (0.5, 0.5)
+    cone: float = 0.5
 
     def __post_init__(self) -> None:
         _one_of("Light.kind", self.kind, LIGHT_KINDS)
@@ -147,17 +179,73 @@ class Light:
         )
         _color("Light.color", self.color)
         _check(0 <= self.intensity < math.inf, f"Light.intensity: {self.intensity} is negative")
+        _finite("Light.position", self.position)
+        _check(0 <= self.radius < math.inf, f"Light.radius: {self.radius} is negative")
+        _check(min(self.size) > 0, f"Light.size: {self.size} [m] is not positive")
+        _check(0 < self.cone < math.pi / 2, f"Light.cone: {self.cone} is not in (0, pi/2) [rad]")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Light from far away, from all directions; also what is seen where no body is.
+
+    Attributes:
+        kind: one of `ENVIRONMENT_KINDS`; ``image`` reads `path`, the others are computed.
+        path: equirectangular ``.hdr`` or ``.exr`` map, for ``image``.
+        intensity: factor on its radiance.
+        rotation: about the world's z axis [rad].
+        colors: linear RGB: of a ``constant`` (the first); of a ``sky``'s zenith, horizon and
+            ground; of a ``studio``'s walls and lamps.
+        sun: unit vector towards a sky's sun.
+        seed: varies a studio's softboxes.
+    """
+
+    kind: str = "constant"
+    path: str = ""
+    intensity: float = 1.0
+    rotation: float = 0.0
+    colors: tuple[Vec3, ...] = ((1.0, 1.0, 1.0),)
+    sun: Vec3 = (0.0, 0.0, 1.0)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("Environment.kind", self.kind, ENVIRONMENT_KINDS)
+        wanted = {"constant": 1, "sky": 3, "studio": 2, "image": 0}[self.kind]
+        _check(
+            len(self.colors) >= wanted,
+            f"Environment.colors: a {self.kind} needs {wanted}, not {len(self.colors)}",
+        )
+        for color in self.colors:
+            _color("Environment.colors", color)
+        _check(
+            0 <= self.intensity < math.inf, f"Environment.intensity: {self.intensity} is negative"
+        )
+        _finite("Environment.rotation", (self.rotation,))
+        _check(
+            abs(math.hypot(*self.sun) - 1) < 1e-6, f"Environment.sun: {self.sun} is no unit vector"
+        )
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera.
+    """A camera; a pinhole without further attributes.
 
     Attributes:
         width, height: [px].
-        cam_K: 3x3 intrinsics [px]; the centre of the top left pixel is (0, 0).
+        cam_K: 3x3 intrinsics [px]; the centre of the top left pixel is (0, 0). An equirectangular
+            camera has none: it sees all around, its first column's left edge at -x, its centre
+            along +z, its top edge along -y.
         position, quaternion: pose in the world of the OpenCV camera frame [m], xyzw.
         near, far: nothing closer or farther than this z-depth is drawn [m].
+        model: one of `CAMERA_MODELS`, with OpenCV's meaning of `distortion`: ``brown_conrady``
+            (k1, k2, p1, p2[, k3[, k4, k5, k6]]), ``kannala_brandt`` (k1, k2, k3, k4; fisheye).
+        distortion: its coefficients.
+        aperture: radius of the lens' opening [m]; 0 is sharp everywhere. Only colours blur.
+        focus_distance: z-depth that is sharp [m].
+        exposure: time for which the shutter is open [s]; blurs what moves.
+        readout: time from the first row's exposure to the last one's [s] (rolling shutter).
+        velocity, angular_velocity: of the camera frame in the world while the shutter is open
+            [m/s, rad/s]. The scene's poses hold at the middle of the middle row's exposure.
     """
 
     width: int
@@ -167,6 +255,14 @@ class Camera:
     quaternion: Quaternion = IDENTITY
     near: float = 0.02
     far: float = 50.0
+    model: str = "pinhole"
+    distortion: tuple[float, ...] = ()
+    aperture: float = 0.0
+    focus_distance: float = 1.0
+    exposure: float = 0.0
+    readout: float = 0.0
+    velocity: Vec3 = (0.0, 0.0, 0.0)
+    angular_velocity: Vec3 = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         _check(
@@ -181,6 +277,20 @@ class Camera:
         _check(
             0 < self.near < self.far, f"Camera: near {self.near} and far {self.far} [m] do not nest"
         )
+        _one_of("Camera.model", self.model, CAMERA_MODELS)
+        lengths = DISTORTION_LENGTHS[self.model]
+        _check(
+            len(self.distortion) in lengths,
+            f"Camera.distortion: {self.model} takes {lengths} coefficients, not {len(self.distortion)}",
+        )
+        _finite("Camera.distortion", self.distortion)
+        times = (self.aperture, self.exposure, self.readout)
+        _check(min(times) >= 0, f"Camera: aperture, exposure or readout is negative: {times}")
+        _check(
+            self.focus_distance > 0, f"Camera.focus_distance: {self.focus_distance} is not > 0 [m]"
+        )
+        _finite("Camera.velocity", self.velocity)
+        _finite("Camera.angular_velocity", self.angular_velocity)
 
     @property
     def K(self) -> Array:
@@ -205,9 +315,10 @@ class Scene:
     Attributes:
         bodies: the id of a body in an instance image is its place here plus one; 0 is nothing.
         lights: see `Light`.
-        ambient: linear RGB light that comes evenly from everywhere.
-        background: linear RGB where no body is hit.
+        ambient: linear RGB light that comes evenly from everywhere, and meets no shadow.
+        background: linear RGB where no body is hit and there is no environment.
         gravity: [m/s^2] in the world.
+        environment: light from far away; None is dark.
         camera: None until a camera has been placed.
     """
 
@@ -217,6 +328,7 @@ class Scene:
     background: Vec3 = (0.0, 0.0, 0.0)
     gravity: Vec3 = (0.0, 0.0, -9.81)
     camera: Camera | None = None
+    environment: Environment | None = None
 
     def __post_init__(self) -> None:
         names = [body.name for body in self.bodies]
@@ -247,7 +359,10 @@ class Scene:
             ambient=_tuple(data["ambient"]),
             background=_tuple(data["background"]),
             gravity=_tuple(data["gravity"]),
-            camera=Camera(**_tuples(data["camera"])) if data["camera"] is not None else None,
+            camera=Camera(**_tuples(data["camera"])) if data["camera"] else None,
+            environment=Environment(**_tuples(data["environment"]))
+            if data["environment"]
+            else None,
         )
 
 
@@ -272,8 +387,9 @@ def matrix3(values: Any) -> Matrix3:
 
 def _body(data: dict[str, Any]) -> Body:
     material = dict(data["material"])
-    if material["texture"] is not None:
-        material["texture"] = Texture(**_tuples(material["texture"]))
+    for key in ("texture", "normal_map"):
+        if material[key] is not None:
+            material[key] = Texture(**_tuples(material[key]))
     return Body(**{**_tuples(data), "material": Material(**_tuples(material))})
 
 

@@ -17,6 +17,7 @@ from simkit.errors import AssetError
 
 _GLB_MAGIC = b"glTF"
 _GLB_HEADER = 12
+_UNSIGNED_SHORT = 5123
 _HEADER_LINES = 200
 
 
@@ -104,6 +105,7 @@ def _check_ply(path: Path) -> None:
 
 def _check_gltf(path: Path) -> None:
     content = _gltf_json(path)
+    _check_gltf_colors(path, content)
     for kind, entries in (("image", content.get("images")), ("buffer", content.get("buffers"))):
         for entry in entries or []:
             uri = entry.get("uri", "")
@@ -113,6 +115,21 @@ def _check_gltf(path: Path) -> None:
                 check_image(path, path.parent / unquote(uri), "images")
             else:
                 _check_there(path, path.parent / unquote(uri), "buffers", "buffer")
+
+
+def _check_gltf_colors(path: Path, content: dict[str, Any]) -> None:
+    """Refuse what trimesh reads wrongly: 16-bit vertex colours of a primitive without material."""
+    for mesh in content.get("meshes", []):
+        for primitive in mesh.get("primitives", []):
+            accessor = primitive.get("attributes", {}).get("COLOR_0")
+            known = content.get("accessors", [])
+            if accessor is None or "material" in primitive or accessor >= len(known):
+                continue
+            if known[accessor].get("componentType") == _UNSIGNED_SHORT:
+                raise AssetError(
+                    f"{path}: 16-bit vertex colours without a material cannot be read; "
+                    "give the mesh a material, or export the colours with 8 bits"
+                )
 
 
 def _gltf_json(path: Path) -> dict[str, Any]:

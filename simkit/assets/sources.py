@@ -104,7 +104,7 @@ def _kind(options: ModelOptions) -> str:
 def _file_entries(path: Path, endings: tuple[str, ...], options: ModelOptions) -> list[Entry]:
     """Return the models of a folder, or of one file; their order is that of their names."""
     if path.is_file():
-        return [Entry(path.stem, 1, path.stem, str(path), _unit(path, options))]
+        return [Entry(path.stem, 1, path.stem, str(path), _unit(options))]
     files = _files(path, endings)
     if not files:
         raise AssetError(_nothing_found(path, endings))
@@ -121,7 +121,7 @@ def _file_entries(path: Path, endings: tuple[str, ...], options: ModelOptions) -
             )
         )
     return [
-        Entry(name, i, _category(path, found[name][0]), str(file), _unit(file, options))
+        Entry(name, i, _category(path, found[name][0]), str(file), _unit(options))
         for i, (name, (file,)) in enumerate(sorted(found.items()), start=1)
     ]
 
@@ -144,8 +144,8 @@ def _category(folder: Path, file: Path) -> str:
     return relative.parent.name if len(relative.parts) > 1 else file.stem
 
 
-def _unit(path: Path, options: ModelOptions) -> str:
-    del path  # The specifications of URDF and glTF say metres, and the others say nothing.
+def _unit(options: ModelOptions) -> str:
+    # The specifications of URDF and glTF say metres, and the others say nothing.
     return "m" if options.unit == "auto" else options.unit
 
 

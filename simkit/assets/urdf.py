@@ -101,6 +101,8 @@ def _parse(path: Path) -> _Robot:
 def _poses(robot: _Robot) -> dict[str, Float]:
     """Return ``T_root_link`` (4, 4) of each link by name."""
     names = [link.get("name", "") for link in robot.root.findall("link")]
+    if not names:
+        raise AssetError(f"{robot.path}: has no <link>; add one with a <visual>")
     joints: dict[str, tuple[str, Float]] = {}
     for joint in robot.root.findall("joint"):
         parent, child = (_link_of(robot, joint, tag, names) for tag in ("parent", "child"))

@@ -76,7 +76,9 @@ def find_models(folder: str | Path) -> Path:
     for parent in (Path(folder).resolve(), *Path(folder).resolve().parents[:3]):
         if (parent / "models" / "models_info.json").is_file():
             return parent / "models"
-    raise DatasetError(f"{folder}: no folder 'models' with models_info.json beside it; give --models")
+    raise DatasetError(
+        f"{folder}: no folder 'models' with models_info.json beside it; give --models"
+    )
 
 
 def _scene(folder: Path) -> Iterator[BopImage]:

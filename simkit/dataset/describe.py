@@ -25,7 +25,12 @@ RECORDED_VERSIONS = (
 
 
 def describe(
-    count: int, config: dict[str, Any], library: Library, renderer: Renderer, backend: str, settles: bool
+    count: int,
+    config: dict[str, Any],
+    library: Library,
+    renderer: Renderer,
+    backend: str,
+    settles: bool,
 ) -> dict[str, Any]:
     """Return a data set's description.
 

@@ -22,6 +22,10 @@ CHANNELS = {
     "rgb": "(H, W, 3) float32, linear RGB in [0, 1]",
     "depth": "(H, W) float32, planar z-depth [m] at pixel centres, 0 where nothing was hit",
     "instance": "(H, W) int32, place of the body in scene.bodies plus one, 0 where nothing was hit",
+    "normal": "(H, W, 3) float32, unit surface normal in the camera frame, towards the camera; else 0",
+    "object_coords": "(H, W, 3) float32, hit in the model's frame, before the body's scale [m]; else 0",
+    "triangle": "(H, W) int32, face of the model's mesh, -1 where nothing was hit",
+    "barycentric": "(H, W, 2) float32, weights of the face's second and third corner; else 0",
 }
 """What a renderer may be asked for."""
 

@@ -57,7 +57,12 @@ class Bullet(Renderer):
 
     Options = BulletOptions
     channels = frozenset({"rgb", "depth", "instance"})
-    ignores = ("material.roughness", "material.metallic", "all lights but the strongest")
+    ignores = (
+        "material.roughness, metallic and normal_map",
+        "all lights but the strongest directional one",
+        "environment",
+        "aperture, exposure and readout",
+    )
     remedy = (
         "pip install --force-reinstall pybullet (it builds from source on CPython 3.12 and newer)"
     )
@@ -87,7 +92,12 @@ class Bullet(Renderer):
 
     def draw(self, scene: Scene, camera: Camera, channels: frozenset[str]) -> Frame:
         self._load(scene)
-        light = max(scene.lights, key=lambda light: light.intensity, default=None)
+        if camera.model != "pinhole":
+            raise RenderError(
+                f"bullet: draws no {camera.model} camera, only pinhole; use another backend"
+            )
+        suns = [light for light in scene.lights if light.kind == "directional"]
+        light = max(suns, key=lambda light: light.intensity, default=None)
         _, _, rgba, z_buffer, segmentation = self._client.getCameraImage(
             camera.width,
             camera.height,

@@ -110,6 +110,7 @@ CASES = {
     "urdf number": (_urdf('<box size="1 1"/>'), {}, ["r.urdf", "3 number(s)", "correct"]),
     "urdf two roots": (_text("r.urdf", BAD_URDF), {}, ["r.urdf", "2 root links", "join"]),
     "urdf loose": (_urdf('<box size="1 1 1"/>', LOOSE), {}, ["r.urdf", "'gone'", "not there"]),
+    "urdf no link": (_text("r.urdf", '<robot name="r"/>'), {}, ["r.urdf", "no <link>", "add one"]),
     "urdf xml": (_text("r.urdf", "<robot>"), {}, ["r.urdf", "XML", "correct"]),
     "include": (_text("hammer.obj", cube_obj()), {"include": ["hamer"]},
                 ["models.include", "did you mean 'hammer'"]),

@@ -1,0 +1,132 @@
+"""gt.json's poses, projected with camera.json's intrinsics, against boxes, masks and depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from oracles.conftest import Shot
+from oracles.ray_casting import away_from_edges, rotation_of, world_mesh, world_vertices
+from pycocotools import mask as coco
+from scipy.ndimage import binary_dilation
+
+MM = 1000.0
+Float = NDArray[np.float64]
+
+
+def projected(shot: Shot, place: int) -> tuple[Float, Float]:
+    """Return pixels (V, 2) and depths (V,) [mm] of an instance's vertices by the files alone."""
+    gt, camera = shot.json("gt.json")[place], shot.json("camera.json")
+    scale = shot.json("labels.json")["instances"][place]["identity"]["scale"]
+    vertices = shot.library[shot.bodies[place].model].mesh.vertices.astype(np.float64)
+    R, t = np.reshape(gt["cam_R_m2c"], (3, 3)), np.array(gt["cam_t_m2c"])
+    points = vertices * scale * MM @ R.T + t
+    image = points @ np.reshape(camera["cam_K"], (3, 3)).T
+    return image[:, :2] / image[:, 2:], points[:, 2]
+
+
+def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
+    """Also the other way round: the box is no larger than the vertices' extent, within 1 px."""
+    checked = 0
+    for shot in shots:
+        width, height = shot.sample.camera.width, shot.sample.camera.height
+        info = shot.json("labels.json")["instances"]
+        for place in range(len(shot.bodies)):
+            pixels, depth = projected(shot, place)
+            box = info[place]["bbox_obj"]
+            low, high = pixels.min(axis=0), pixels.max(axis=0)
+            on_canvas = (low >= [-width, -height]).all() and (
+                high < [2 * width - 1, 2 * height - 1]
+            ).all()
+            if box is None or depth.min() < 20 or not on_canvas:
+                continue
+            x, y, w, h = box
+            assert (low >= [x - 1, y - 1]).all(), shot.name
+            assert (high <= [x + w, y + h]).all(), shot.name
+            # A tip thinner than a pixel holds no pixel centre: the box may be smaller, not larger.
+            assert ([x, y] >= low - 1e-6).all(), shot.name
+            assert ([x + w - 1, y + h - 1] <= high + 1e-6).all(), shot.name
+            checked += 1
+    assert checked >= 20
+
+
+def test_bop_boxes_of_visible_instances(shots: list[Shot]) -> None:
+    for shot in shots:
+        for place, info in enumerate(shot.json("gt_info.json")):
+            if info["px_count_visib"] == 0:
+                continue
+            pixels, depth = projected(shot, place)
+            x, y, w, h = info["bbox_obj"]
+            size = np.array([shot.sample.camera.width, shot.sample.camera.height])
+            if depth.min() < 20 or (pixels < -size).any() or (pixels > 2 * size - 1).any():
+                continue
+            assert (pixels >= [x - 1, y - 1]).all(), shot.name
+            assert (pixels <= [x + w + 1, y + h + 1]).all(), shot.name
+
+
+def test_visible_vertices_fall_into_the_visible_mask(shots: list[Shot]) -> None:
+    """A vertex is visible if the ray cast depth around its pixel is its own, within 1 mm."""
+    checked = 0
+    for shot in shots:
+        height, width = shot.seen.ids.shape
+        masks = shot.json("mask_visib.json")
+        for place, body in enumerate(shot.bodies):
+            rle = masks[str(place)]
+            mask = coco.decode(coco.frPyObjects(rle, *rle["size"])).astype(bool)
+            near_mask = binary_dilation(mask, np.ones((3, 3)))
+            pixels, depth = projected(shot, place)
+            columns, rows = np.rint(pixels).astype(int).T
+            inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+            columns, rows, depth = columns[inside], rows[inside], depth[inside]
+            own = shot.seen.ids[rows, columns] == shot.sample.scene.bodies.index(body) + 1
+            visible = own & (np.abs(shot.seen.depth[rows, columns] * MM - depth) < 1)
+            assert near_mask[rows[visible], columns[visible]].all(), shot.name
+            checked += visible.sum()
+    assert checked > 1000
+
+
+def test_poses_are_rigid_and_those_of_the_scene(shots: list[Shot]) -> None:
+    for shot in shots:
+        camera = shot.sample.camera
+        R_world_camera, eye = rotation_of(camera.quaternion), np.array(camera.position)
+        for gt, body in zip(shot.json("gt.json"), shot.bodies, strict=True):
+            R = np.reshape(gt["cam_R_m2c"], (3, 3))
+            assert np.allclose(R @ R.T, np.eye(3), atol=1e-9)
+            assert np.isclose(np.linalg.det(R), 1)
+            world = world_vertices(body, shot.library)
+            local = shot.library[body.model].mesh.vertices.astype(np.float64) * body.scale
+            in_camera = local @ R.T + np.array(gt["cam_t_m2c"]) / MM
+            assert np.allclose(in_camera @ R_world_camera.T + eye, world, atol=1e-9)
+        stored = shot.json("camera.json")
+        R, t = np.reshape(stored["cam_R_w2c"], (3, 3)), np.array(stored["cam_t_w2c"]) / MM
+        assert np.allclose(R, R_world_camera.T, atol=1e-12)
+        assert np.allclose(R @ eye + t, 0, atol=1e-9)
+        K = np.reshape(stored["cam_K"], (3, 3))
+        assert np.array_equal(K, np.array(camera.cam_K))
+
+
+def test_back_projected_depth_lies_on_the_surface(shots: list[Shot]) -> None:
+    """Depth through K and the camera's pose lands on the body's own triangles within 0.2 mm."""
+    rng = np.random.default_rng(5)
+    checked = 0
+    for shot in shots[:4]:
+        camera = shot.sample.camera
+        core = away_from_edges(shot.seen.ids)
+        for body in shot.bodies:
+            visible = shot.sample.frame.instance == shot.sample.scene.bodies.index(body) + 1
+            rows, columns = np.nonzero(visible & core)
+            if len(rows) < 5:
+                continue
+            chosen = rng.choice(len(rows), min(25, len(rows)), replace=False)
+            rows, columns = rows[chosen], columns[chosen]
+            z = shot.sample.frame.depth[rows, columns].astype(np.float64)
+            rays = np.linalg.solve(
+                np.array(camera.cam_K), np.stack([columns, rows, np.ones(len(rows))])
+            )
+            world = (rays * z).T @ rotation_of(camera.quaternion).T + np.array(camera.position)
+            _, distance, _ = trimesh.proximity.closest_point_naive(
+                world_mesh(body, shot.library), world
+            )
+            assert distance.max() < 2e-4, f"{shot.name}: {body.name}"
+            checked += len(rows)
+    assert checked > 150
