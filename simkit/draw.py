@@ -73,8 +73,10 @@ class Instance:
     @property
     def caption(self) -> str:
         """Category and visible fraction in one short line."""
-        fraction = "" if self.visib_fract is None else f"{self.visib_fract:.2f}"
-        return f"{self.name} {fraction}".strip()
+        if self.visib_fract is None:
+            return self.name
+        tiny = 0 < self.visib_fract < 0.01
+        return f"{self.name} {'<0.01' if tiny else f'{self.visib_fract:.2f}'}".strip()
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from simkit.errors import AssetError
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""Entries that come with simkit, so that the embedded models are ready at once."""
+
 Arrays = dict[str, NDArray[np.generic]]
 
 log = logging.getLogger(__name__)
@@ -56,10 +59,12 @@ def cached_arrays(kind: str, key: str, make: Callable[[], Arrays]) -> Arrays:
     Raises:
         AssetError: the cache folder cannot be written to.
     """
-    path = cache_dir() / kind / f"{key}.npz"
-    found = _read(path)
-    if found is not None:
-        return found
+    name = f"{kind}/{key}.npz"
+    path = cache_dir() / name
+    for place in (SHIPPED / name, path):
+        found = _read(place)
+        if found is not None:
+            return found
     arrays = make()
     _write(path, arrays)
     return arrays

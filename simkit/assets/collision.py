@@ -24,7 +24,7 @@ from simkit.errors import AssetError
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-MOST_VERTICES = 64
+MOST_VERTICES = 32
 """Vertices of a hull. PyBullet takes more, and slows down with them."""
 NEARLY_CONVEX = 0.995
 """A watertight model that fills this part of its convex hull is taken as convex."""
@@ -52,7 +52,7 @@ class CollisionSettings:
     """How collision shapes are made; see `simkit.assets.options.ModelOptions`."""
 
     kind: str = "convex_decomposition"
-    max_convex_hulls: int = 16
+    max_convex_hulls: int = 10
     threshold: float = 0.06
 
 

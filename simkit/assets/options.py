@@ -38,7 +38,7 @@ class ModelOptions:
         "convex_decomposition", allowed=COLLISION_KINDS, help="collision shape of a model"
     )
     max_convex_hulls: int = setting(
-        16, low=1, high=256, help="most convex hulls of a decomposed model"
+        10, low=1, high=256, help="most convex hulls of a decomposed model; physics slows with them"
     )
     collision_threshold: float = setting(
         0.06,

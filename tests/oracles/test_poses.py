@@ -26,42 +26,34 @@ def projected(shot: Shot, place: int) -> tuple[Float, Float]:
 
 
 def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
-    """Also the other way round: the box is no larger than the vertices' extent, within 1 px."""
-    checked = 0
+    """Within 1 px; up to 2 px for the odd tip, which near its end is too thin for a pixel centre.
+
+    Also the other way round, without tolerance: no pixel centre lies beyond the outermost vertex.
+    """
+    beyond = []
     for shot in shots:
-        width, height = shot.sample.camera.width, shot.sample.camera.height
-        info = shot.json("labels.json")["instances"]
+        info, bop = shot.json("labels.json")["instances"], shot.json("gt_info.json")
         for place in range(len(shot.bodies)):
             pixels, depth = projected(shot, place)
             box = info[place]["bbox_obj"]
+            if box is None or depth.min() < 20 or not on_canvas(shot, pixels):
+                continue
             low, high = pixels.min(axis=0), pixels.max(axis=0)
-            on_canvas = (low >= [-width, -height]).all() and (
-                high < [2 * width - 1, 2 * height - 1]
-            ).all()
-            if box is None or depth.min() < 20 or not on_canvas:
-                continue
-            x, y, w, h = box
-            assert (low >= [x - 1, y - 1]).all(), shot.name
-            assert (high <= [x + w, y + h]).all(), shot.name
-            # A tip thinner than a pixel holds no pixel centre: the box may be smaller, not larger.
-            assert ([x, y] >= low - 1e-6).all(), shot.name
-            assert ([x + w - 1, y + h - 1] <= high + 1e-6).all(), shot.name
-            checked += 1
-    assert checked >= 20
+            first, last = np.array(box[:2]), np.add(box[:2], box[2:]) - 1
+            assert (first >= low - 1e-6).all(), shot.name
+            assert (last <= high + 1e-6).all(), shot.name
+            beyond.append(max((first - low).max(), (high - last).max()))
+            if bop[place]["px_count_visib"]:
+                assert bop[place]["bbox_obj"] == [*first, *(last - first)], shot.name
+    assert len(beyond) >= 20
+    assert max(beyond) <= 2, sorted(beyond)[-5:]
+    assert np.mean(np.array(beyond) <= 1) >= 0.9, sorted(beyond)[-10:]
 
 
-def test_bop_boxes_of_visible_instances(shots: list[Shot]) -> None:
-    for shot in shots:
-        for place, info in enumerate(shot.json("gt_info.json")):
-            if info["px_count_visib"] == 0:
-                continue
-            pixels, depth = projected(shot, place)
-            x, y, w, h = info["bbox_obj"]
-            size = np.array([shot.sample.camera.width, shot.sample.camera.height])
-            if depth.min() < 20 or (pixels < -size).any() or (pixels > 2 * size - 1).any():
-                continue
-            assert (pixels >= [x - 1, y - 1]).all(), shot.name
-            assert (pixels <= [x + w + 1, y + h + 1]).all(), shot.name
+def on_canvas(shot: Shot, pixels: Float) -> bool:
+    """Whether all lies on the three by three images that the amodal box is taken from."""
+    size = np.array([shot.sample.camera.width, shot.sample.camera.height])
+    return bool((pixels >= -size).all() and (pixels < 2 * size - 1).all())
 
 
 def test_visible_vertices_fall_into_the_visible_mask(shots: list[Shot]) -> None:

@@ -1,0 +1,1 @@
+"""Speed and quality figures, each by one command: ``python -m benchmarks.NAME --json FILE``."""
