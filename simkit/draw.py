@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from simkit.assets.color import srgb_bytes
+from simkit.assets.color import srgb_bytes, tone_map
 from simkit.geometry import Array, apply_transform, project
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 Color = tuple[int, int, int]
 Box = tuple[int, int, int, int]
+
+PINHOLE = "pinhole"
 
 READABLE_WIDTH = 480
 """Narrower images are enlarged by a whole factor to at least this width, so that text fits [px]."""
@@ -81,10 +83,13 @@ class Instance:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image (H, W, 3) uint8 sRGB, its ``cam_K`` (3, 3) [px], and the labels of its instances."""
+    """An image (H, W, 3) uint8 sRGB, its ``cam_K`` (3, 3) [px], and the labels of its instances.
+
+    ``cam_K`` is None where the camera is no pinhole: then no axes are drawn.
+    """
 
     rgb: Pixels
-    cam_K: Array
+    cam_K: Array | None
     instances: tuple[Instance, ...]
 
 
@@ -98,7 +103,7 @@ def picture_of_sample(sample: Sample, library: Library) -> Picture:
     for row, (_, body) in zip(rows, sample.scene.labelled(), strict=True):
         row.setdefault("identity", {"category": library[body.model].category})
         row["size"] = library[body.model].diameter * max(body.scale)
-    rgb = srgb_bytes(sample.frame.rgb)
+    rgb = srgb_bytes(tone_map(sample.frame.rgb))
     return Picture(rgb, sample.camera.K, tuple(_instance(row) for row in rows))
 
 
@@ -113,8 +118,7 @@ def picture_of_record(record: Record, description: Mapping[str, Any]) -> Picture
         identity = row.get("identity", {})
         scale = max(identity.get("scale", [1.0]))
         row["size"] = sizes.get(identity.get("model"), 0.0) * scale
-    cam_K = np.array(record.camera["cam_K"], dtype=np.float64).reshape(3, 3)
-    return Picture(record.rgb, cam_K, tuple(_instance(row) for row in rows))
+    return Picture(record.rgb, _pinhole_of(record), tuple(_instance(row) for row in rows))
 
 
 def instance_color(place: int) -> Color:
@@ -216,6 +220,14 @@ def _instance(row: Mapping[str, Any]) -> Instance:
         T_camera_body=None if pose is None else np.array(pose, dtype=np.float64),
         size=row["size"],
     )
+
+
+def _pinhole_of(record: Record) -> Array | None:
+    """Return the stored ``cam_K`` (3, 3), None if the image is known to be from no pinhole."""
+    camera = record.scene.camera if "params.json" in record.files else None
+    if camera is not None and camera.model != PINHOLE:
+        return None
+    return np.array(record.camera["cam_K"], dtype=np.float64).reshape(3, 3)
 
 
 def _masks_of_frame(sample: Sample) -> list[NDArray[np.bool_]] | None:

@@ -115,7 +115,7 @@ def shift_pixel_centre(cam_K: ArrayLike, centre: float = BOP_PIXEL_CENTRE) -> Ar
 
 
 def box_of_mask(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """Return ``(x, y, width, height)`` [px] of the True pixels of a mask (H, W), None if there are none."""
+    """Return ``(x, y, width, height)`` [px] of a mask (H, W)'s True pixels; None if there are none."""
     columns = np.flatnonzero(mask.any(axis=0))
     if columns.size == 0:
         return None

@@ -130,6 +130,7 @@ class Physics:
             baseInertialFramePosition=centre.tolist(),
             basePosition=list(body.position),
             baseOrientation=list(body.quaternion),
+            useMaximalCoordinates=1,  # plain rigid bodies: half the time of multibodies
         )
         client.changeDynamics(
             handle,
@@ -168,7 +169,7 @@ class Physics:
         states = dict.fromkeys(free, MOVING)
         calm_for = dict.fromkeys(free, 0.0)
         period = STEPS_PER_CHECK * options.time_step
-        checks = int(round(options.max_time / period))
+        checks = round(options.max_time / period)
         damped = False
         for check in range(1, checks + 1):
             for _ in range(STEPS_PER_CHECK):

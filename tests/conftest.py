@@ -21,6 +21,11 @@ SMALL: dict[str, Any] = {
 """Quick to make: few objects, few pixels, collision shapes that need no cache."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """pycocotools' own code warns under numpy 2; that is not ours to mend."""
+    config.addinivalue_line("filterwarnings", "ignore:__array__ implementation:DeprecationWarning")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests out of the user's cache, unless a cache is named."""

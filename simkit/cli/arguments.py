@@ -19,7 +19,9 @@ def config_file(text: str) -> Path:
     if path.is_file():
         return path
     if "=" in text:
-        raise ConfigError(f"'{text}': the first argument is a config (YAML); key=value comes after it")
+        raise ConfigError(
+            f"'{text}': the first argument is a config (YAML); key=value comes after it"
+        )
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; give a config, a YAML file")
     folder = path.parent

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,19 +10,19 @@ import typer
 
 from simkit.cli.arguments import OVERRIDES_HELP, config_file
 from simkit.cli.console import print_warnings, stderr, stdout, table
+from simkit.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from simkit.generation import Progress, Report
+    from simkit.generation import Report
 
 
 def command(
-    config: Annotated[str, typer.Argument(help="YAML file", show_default=False)],
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="YAML file", show_default=False)],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES_HELP)
     ] = None,
-    out: Annotated[
-        str, typer.Option("--out", "-o", help="folder or fsspec URL", show_default=False)
-    ] = ...,  # type: ignore[assignment]
+    *,
+    out: Annotated[str, typer.Option("--out", "-o", help="folder or fsspec URL")],
     n: Annotated[int | None, typer.Option("-n", help="number of images")] = None,
     seed: Annotated[int | None, typer.Option(help="of all random streams")] = None,
     json_file: Annotated[
@@ -43,7 +41,7 @@ def command(
     checked = load_config(source, overrides or [])
     start = now()
     try:
-        with _progress_bar() as progress:
+        with progress_bar() as progress:
             report = generate(checked, out, n=n, seed=seed, progress=progress)
     except KeyboardInterrupt:
         stderr().print(f"interrupted: complete shards in {out} are kept; the same command goes on")
@@ -52,35 +50,6 @@ def command(
     _print_report(report, wall_seconds)
     if json_file is not None:
         json_file.write_text(_as_json(report, wall_seconds, checked.run.workers))
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress | None]:
-    """Give a callback that moves a progress bar; None where nobody watches."""
-    console = stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    from rich import progress as rich
-
-    from simkit.timing import now
-
-    columns = (
-        rich.TextColumn("{task.description}"),
-        rich.BarColumn(),
-        rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[speed]}"),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=console, get_time=now, transient=True) as bar:
-        task = bar.add_task("preparing", total=None, speed="")
-        start = now()
-
-        def show(done: int, total: int) -> None:
-            speed = f"{done / max(now() - start, 1e-9):.1f} images/s"
-            bar.update(task, description="images", completed=done, total=total, speed=speed)
-
-        yield show
 
 
 def _print_report(report: Report, wall_seconds: float) -> None:
@@ -96,11 +65,12 @@ def _print_report(report: Report, wall_seconds: float) -> None:
     skipped = f", {report.skipped} skipped (see simkit inspect)" if report.skipped else ""
     speed = f" in {wall_seconds:.1f} s, {report.images / wall_seconds:.1f} images/s"
     console.print(
-        f"[bold]{report.images} images[/bold]{kept}{skipped}{speed if report.images else ''}"
+        f"[bold]{report.images} images[/]{kept}{skipped}{speed if report.images else ''}",
+        markup=True,
     )
     print_warnings(report.warnings)
-    console.print(f"next: simkit inspect {report.url}", markup=False)
-    console.print(f"      simkit preview {report.url} --out preview.png", markup=False)
+    console.print(f"next: simkit inspect {report.url}")
+    console.print(f"      simkit preview {report.url} --out preview.png")
 
 
 def _as_json(report: Report, wall_seconds: float, workers: int) -> str:

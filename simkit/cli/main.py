@@ -15,6 +15,7 @@ from simkit.cli import (
     preview,
     randomizers,
     replay,
+    rerender,
     schema,
 )
 from simkit.cli.console import debugging, print_error, stderr
@@ -54,6 +55,7 @@ app.command("generate")(generate.command)
 app.command("preview")(preview.command)
 app.command("inspect")(inspect.command)
 app.command("replay")(replay.command)
+app.command("rerender")(rerender.command)
 app.command("schema")(schema.command)
 app.command("randomizers")(randomizers.command)
 app.command("check-plugin")(check_plugin.command)

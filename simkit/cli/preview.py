@@ -39,4 +39,4 @@ def command(
         config = config_file(source)
         sheet = preview.sheet_of_config(config, [*(overrides or []), *extra], n, columns)
     preview.write_image(out, sheet)
-    stdout().print(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} px", markup=False)
+    stdout().print(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} px")

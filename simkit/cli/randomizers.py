@@ -29,5 +29,5 @@ def command() -> None:
         if not distributions:
             made.add_row("", "(nothing that is declared)")
     console = stdout()
-    console.print(made, markup=False)
+    console.print(made)
     console.print("change one: randomizers.NAME.KEY=VALUE; turn one off: randomizers.NAME=null")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    prefix: Annotated[str, typer.Argument(help="only keys that begin so")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="only keys that begin so")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """List every config key with its type, default, unit, what is allowed, and what it does.
@@ -35,16 +36,15 @@ def command(
         return
     console = stdout()
     made = table("key", "default", "type", "allowed", "what it is")
-    for key in chosen:
-        unit = f" [{key.declared.unit}]" if key.declared.unit else ""
-        made.add_row(
-            key.path, _default(key.default), key.type, allowed(key.declared), key.declared.help + unit
-        )
-    console.print(made, markup=False)
+    for group, members in groupby(chosen, key=lambda key: key.path.rpartition(".")[0]):
+        made.add_row(f"{group}:" if group else "", style="bold")
+        for key in members:
+            made.add_row(*_row(key))
+    console.print(made)
     console.print(
         "\n'scene(family=X).key' is written scene.key, where scene.family is X; render likewise. "
-        "A distribution is a value, \\[low, high], {log_uniform: \\[low, high]}, "
-        "{integer: \\[low, high]}, {normal: {mean, std, low, high}} or {choice: \\[a, b]}."
+        "A distribution is a value, [low, high], {log_uniform: [low, high]}, "
+        "{integer: [low, high]}, {normal: {mean, std, low, high}} or {choice: [a, b]}."
     )
 
 
@@ -59,6 +59,13 @@ def allowed(declared: Declared) -> str:
     if declared.low is None:
         return f"<= {declared.high:g}"
     return f"{declared.low:g} to {declared.high:g}"
+
+
+def _row(key: KeyInfo) -> list[str]:
+    declared = key.declared
+    unit = f" [{declared.unit}]" if declared.unit else ""
+    name = key.path.rpartition(".")[2]
+    return [f"  {name}", _default(key.default), key.type, allowed(declared), declared.help + unit]
 
 
 def _default(value: Any) -> str:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.assets.color import srgb_bytes
+from simkit.assets.color import srgb_bytes, tone_map
 from simkit.config import OutputOptions
 from simkit.dataset.rle import encode_mask
 from simkit.errors import DatasetError
@@ -38,7 +38,9 @@ def encode(sample: Sample, annotators: Annotators, output: OutputOptions) -> Fil
         DatasetError: the depth does not fit into 16 bits.
     """
     labels = {name: sample.labels[name] for name in annotators.asked}
-    files = {f"rgb.{output.image_format}": encode_rgb(srgb_bytes(sample.frame.rgb), output)}
+    files = {
+        f"rgb.{output.image_format}": encode_rgb(srgb_bytes(tone_map(sample.frame.rgb)), output)
+    }
     if "depth" in labels:
         files["depth.png"] = encode_depth(labels["depth"], output.depth_scale)
     files["camera.json"] = _json(_bop_camera(sample, output))

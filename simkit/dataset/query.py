@@ -84,7 +84,9 @@ def _typed(text: str, values: list[Any], condition: str) -> float | str:
     try:
         return float(text)
     except ValueError:
-        raise DatasetError(f"'{condition}': '{text}' is no number, which the column holds") from None
+        raise DatasetError(
+            f"'{condition}': '{text}' is no number, which the column holds"
+        ) from None
 
 
 def _holds(value: Any, sign: str, wanted: float | str) -> bool:

@@ -163,6 +163,16 @@ class Dataset:
             raise DatasetError(f"{self.url}: image {index} was skipped: {row['error']}")
         return Record(row, self._read(row["shard"], row["key"]))
 
+    def file(self, index: int, suffix: str) -> bytes:
+        """Return one file of image `index`, such as ``labels.json``, without reading the others."""
+        if index not in self._rows:
+            raise DatasetError(f"{self.url}: has no image {index}; it has 0 to {max(self._rows)}")
+        row = self.index.slice(self._rows[index], 1).select(["shard", "key"]).to_pylist()[0]
+        files = self._read(row["shard"], row["key"], suffix)
+        if suffix not in files:
+            raise DatasetError(f"{self.url}: image {index} has no {suffix}")
+        return files[suffix]
+
     def verify(self) -> list[int]:
         """Return the indices whose files do not have the content hash that the index has."""
         return [r.index for r in self if content_hash(r.files) != r.row["content_hash"]]
@@ -170,12 +180,14 @@ class Dataset:
     def _ok(self, index: int) -> bool:
         return bool(self.index.column("status")[self._rows[index]].as_py() == "ok")
 
-    def _read(self, shard: str, key: str) -> dict[str, bytes]:
+    def _read(self, shard: str, key: str, only: str | None = None) -> dict[str, bytes]:
         with self._folder.fs.open(self._folder.path(shard), "rb") as file:
             if shard not in self._tars:
                 self._tars[shard] = _table_of_contents(file, f"{self.url}/{shard}")
             files = {}
             for suffix, (offset, size) in self._tars[shard][key].items():
+                if only not in (None, suffix):
+                    continue
                 file.seek(offset)
                 files[suffix] = file.read(size)
         return files

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def _histogram(fractions: list[float]) -> list[tuple[str, int]]:
         return []
     values: Any = np.array(fractions)
     bins = [("not visible", int(np.count_nonzero(values == 0)))]
-    for low, high in zip(HISTOGRAM_EDGES, HISTOGRAM_EDGES[1:], strict=False):
+    for low, high in pairwise(HISTOGRAM_EDGES):
         count = int(np.count_nonzero((values > low) & (values <= high)))
         bins.append((f"{100 * low:.0f} to {100 * high:.0f}%", count))
     return bins

@@ -60,11 +60,13 @@ class Probe:
         works: it drew a test image.
         driver: what draws, e.g. "TinyRenderer, PyBullet 3.2.7".
         remedy: what to do where it does not work; empty if it does.
+        reason: why it does not work; empty if it does.
     """
 
     works: bool
     driver: str
     remedy: str = ""
+    reason: str = ""
 
 
 class Renderer(ABC):

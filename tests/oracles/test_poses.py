@@ -26,7 +26,7 @@ def projected(shot: Shot, place: int) -> tuple[Float, Float]:
 
 
 def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
-    """Within 1 px; up to 2 px for the odd tip, which near its end is too thin for a pixel centre.
+    """Nine sides in ten within 1 px, all within 2: a tip may be too thin for a pixel centre.
 
     Also the other way round, without tolerance: no pixel centre lies beyond the outermost vertex.
     """
@@ -42,12 +42,13 @@ def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
             first, last = np.array(box[:2]), np.add(box[:2], box[2:]) - 1
             assert (first >= low - 1e-6).all(), shot.name
             assert (last <= high + 1e-6).all(), shot.name
-            beyond.append(max((first - low).max(), (high - last).max()))
+            beyond += [*(first - low), *(high - last)]
             if bop[place]["px_count_visib"]:
                 assert bop[place]["bbox_obj"] == [*first, *(last - first)], shot.name
-    assert len(beyond) >= 20
+    assert len(beyond) >= 4 * 20
     assert max(beyond) <= 2, sorted(beyond)[-5:]
     assert np.mean(np.array(beyond) <= 1) >= 0.9, sorted(beyond)[-10:]
+    assert 0.3 < np.mean(beyond) < 0.7, "half a pixel on average, or the boxes are biased"
 
 
 def on_canvas(shot: Shot, pixels: Float) -> bool:
