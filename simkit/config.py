@@ -82,10 +82,13 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `resolve` takes back; every key is there."""
+        defaults = registry.load("scenes", self.family).randomizers
+        turned_off = {name: None for name in defaults if name not in self.randomizers}
+        turned_on = {name: to_config(one) for name, one in self.randomizers.items()}
         return {
             **to_config(self.run),
             "scene": {"family": self.family, **to_config(self.family_options)},
-            "randomizers": {name: to_config(one) for name, one in self.randomizers.items()},
+            "randomizers": {**turned_off, **turned_on},
             "render": {"backend": self.backend, **to_config(self.backend_options)},
         }
 

@@ -89,14 +89,15 @@ class Physics:
         """Return the scene with its bodies where they came to rest, and a report.
 
         The report holds ``simulated_time`` [s], ``states`` (``rest``, ``fell`` or ``moving`` by
-        body) and ``removed`` (names). What a body's state leads to is `on_fell` and `on_moving`.
+        body), how many bodies are in each state, and ``removed`` (names). What a body's state
+        leads to is `on_fell` and `on_moving`.
 
         Raises:
             PhysicsError: bodies overlap at the start, or a policy says ``error``.
         """
         moving = [body for body in scene.bodies if not body.fixed]
         if not self.options.enabled or not moving:
-            return scene, {"simulated_time": 0.0, "states": {}, "removed": []}
+            return scene, _report(0.0, {}, [])
         handles = self._load(scene)
         self._check_overlap(scene, handles)
         free = {body.name: handles[body.name] for body in moving}
@@ -220,8 +221,7 @@ class Physics:
                 removed.append(body.name)
             else:
                 bodies.append(self._posed(body, free[body.name]))
-        report = {"simulated_time": simulated_time, "states": states, "removed": removed}
-        return scene.with_bodies(bodies), report
+        return scene.with_bodies(bodies), _report(simulated_time, states, removed)
 
     def _posed(self, body: Body, handle: int) -> Body:
         position, orientation = self._client.getBasePositionAndOrientation(handle)
@@ -229,6 +229,11 @@ class Physics:
         centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
         origin = moved.T_world_body @ [*(-centre), 1.0]
         return replace(moved, position=vec3(origin[:3]))
+
+
+def _report(simulated_time: float, states: dict[str, str], removed: list[str]) -> dict[str, Any]:
+    counts = {state: list(states.values()).count(state) for state in (REST, FELL, MOVING)}
+    return {"simulated_time": simulated_time, **counts, "states": states, "removed": removed}
 
 
 def _policy_message(name: str, state: str, simulated_time: float) -> str:

@@ -154,9 +154,7 @@ def _causes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _detail(name: str, old: bytes, new: bytes) -> str:
     if name.endswith(".json"):
-        lines = list(islice(differing_paths(json.loads(old), json.loads(new)), PATHS_SHOWN + 1))
-        more = "; ..." if len(lines) > PATHS_SHOWN else ""
-        return "; ".join(lines[:PATHS_SHOWN]) + more if lines else "same values, other bytes"
+        return _json_detail(old, new)
     if name.endswith(IMAGES):
         flags = cv2.IMREAD_UNCHANGED
         arrays = [cv2.imdecode(np.frombuffer(data, np.uint8), flags) for data in (old, new)]
@@ -164,6 +162,16 @@ def _detail(name: str, old: bytes, new: bytes) -> str:
             return "cannot be decoded"
         return _array_detail(np.asarray(arrays[0]), np.asarray(arrays[1]))
     return f"{len(old)} and {len(new)} bytes"
+
+
+def _json_detail(old: bytes, new: bytes) -> str:
+    try:
+        values = json.loads(old), json.loads(new)
+    except ValueError:
+        return "the stored file is damaged: no JSON"
+    lines = list(islice(differing_paths(*values), PATHS_SHOWN + 1))
+    more = "; ..." if len(lines) > PATHS_SHOWN else ""
+    return "; ".join(lines[:PATHS_SHOWN]) + more if lines else "same values, other bytes"
 
 
 def _array_detail(old: NDArray[Any], new: NDArray[Any]) -> str:

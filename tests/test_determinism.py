@@ -73,9 +73,7 @@ INNOCENTS = [
 
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of all files of a folder, by name."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()
-    }
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
 def files_of(sample: Sample, pipeline: Pipeline) -> str:

@@ -56,7 +56,9 @@ def test_every_command_of_the_readme_exists() -> None:
 
     from simkit.cli.main import app
 
-    listed = set(re.findall(r"^\| `simkit ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    listed = set(
+        re.findall(r"^\| `simkit ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    )
     assert {"generate", "preview", "replay", "doctor"} <= listed
     for command in listed:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command

@@ -152,7 +152,7 @@ def test_the_camera_stands_where_it_says(library: Library) -> None:
     scene = made_scene(library, 1)
     middle = np.mean([b.position for b in scene.bodies if b.labelled], axis=0)
     camera = one.apply(scene, one.sample(scene, stream(0, 0, "c"))).camera
-    assert np.allclose(camera.position, middle + [0.5, 0, 0])
+    assert np.allclose(camera.position, middle + np.array([0.5, 0, 0]))
     assert np.allclose(camera.T_world_camera[:3, 2], [-1, 0, 0])
     # 90 degrees: the image's left and right edges, half a pixel beyond centres 0 and 100.
     assert np.allclose(camera.K, [[50.5, 0, 50], [0, 50.5, 25], [0, 0, 1]])

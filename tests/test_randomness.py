@@ -20,7 +20,9 @@ names = st.text(min_size=1, max_size=12)
 
 @given(st.integers(0, MAX_SEED), st.integers(0, 10**9), names)
 def test_a_stream_is_a_function_of_its_name(seed: int, index: int, name: str) -> None:
-    assert stream(seed, index, name).random(4).tolist() == stream(seed, index, name).random(4).tolist()
+    assert (
+        stream(seed, index, name).random(4).tolist() == stream(seed, index, name).random(4).tolist()
+    )
     assert 0 <= stream_seed(seed, index, name) < 2**63
 
 
@@ -38,7 +40,11 @@ def test_values_are_fixed_for_good() -> None:
     words = struct.unpack("<4I", hashlib.sha256(b"lighting").digest()[:16])
     assert seed_sequence(0, 3, "lighting").spawn_key == (3, *words)
     assert words == (1251870066, 526269158, 2177406678, 2378722941)
-    assert stream(0, 3, "lighting").integers(2**32, size=3).tolist() == [324281757, 2646924512, 2122616046]
+    assert stream(0, 3, "lighting").integers(2**32, size=3).tolist() == [
+        324281757,
+        2646924512,
+        2122616046,
+    ]
     assert seed_sequence(7, 0, "a").entropy == 7
 
 

@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,7 @@ from simkit.errors import PluginError
 from simkit.labels import KINDS, Annotator, Annotators, View
 from simkit.pipeline import Pipeline
 from simkit.raycast import RayCaster
-from simkit.render import CHANNELS
+from simkit.render import CHANNELS, Frame
 
 OBJECTS = (4, 0)
 """Numbers of objects of the scenes that are tried; with none, too, nothing may break."""
@@ -109,7 +109,9 @@ def _cases(name: str, plugin: type[Annotator]) -> list[Case]:
     """Return rendered scenes with just the labels that the annotator requires; tries it on each."""
     needed = Annotators([name]).channels
     cases = []
-    for view in _views(_renderer_with(needed), needed | {"rgb"}):
+    for rendered in _views(_renderer_with(needed), needed | {"rgb"}):
+        frame = Frame({name: array.copy() for name, array in rendered.frame.channels.items()})
+        view = replace(rendered, frame=frame)  # a plug-in may spoil it
         offered = Annotators(plugin.requires).annotate(view)
         labels = {required: offered[required] for required in plugin.requires}
         cases.append(Case(plugin, view, labels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simkit import registry
 from simkit.checker.contract import (
     SEEDS,
     Check,
@@ -17,7 +18,6 @@ from simkit.checker.contract import (
 )
 from simkit.contracts import Params, SceneFamily
 from simkit.randomness import stream
-from simkit.registry import names
 from simkit.scene import Scene
 
 
@@ -99,7 +99,7 @@ def _models_are_known(family: SceneFamily) -> None:
 
 
 def _randomizers_are_registered(family: SceneFamily) -> None:
-    unknown = [name for name in family.randomizers if name not in names("randomizers")]
+    unknown = [name for name in family.randomizers if name not in registry.names("randomizers")]
     require(not unknown, f"not registered: {', '.join(unknown)}")
 
 

@@ -49,6 +49,7 @@ def command(
     wall_seconds = now() - start
     _print_report(report, wall_seconds)
     if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(_as_json(report, wall_seconds, checked.run.workers))
 
 

@@ -49,4 +49,6 @@ def command(
     console.print(made)
     for cause in result.causes:
         console.print(f"not as it was: {cause}")
+    if not result.causes:
+        console.print("versions, renderer and models are as they were; has simkit's code changed?")
     raise typer.Exit(1)

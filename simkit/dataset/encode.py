@@ -83,7 +83,7 @@ def row_of(sample: Sample, files: Mapping[str, bytes]) -> Row:
         row["visible"] = sum(fraction > 0 for fraction in fractions)
         row["min_visib_fract"] = min(fractions, default=0.0)
         row["mean_visib_fract"] = float(np.mean(fractions)) if fractions else 0.0
-    row.update(_scalars(sample.params, ""))
+    row.update(_scalars(sample.params))
     return row
 
 
@@ -176,16 +176,19 @@ def _own_labels(
     return {"image": image, "instances": instances}
 
 
-def _scalars(value: Any, path: str) -> Row:
-    """Return the numbers and strings of nested params by dotted key; lists are left out."""
-    if isinstance(value, dict):
-        found: Row = {}
-        for key, one in value.items():
-            found.update(_scalars(one, f"{path}.{key}" if path else str(key)))
-        return found
-    if isinstance(value, bool | int | float):
-        return {f"params.{path}": float(value)}
-    return {f"params.{path}": value} if isinstance(value, str) else {}
+def _scalars(params: Mapping[str, Mapping[str, Any]]) -> Row:
+    """Return the numbers and strings that each plug-in's params hold themselves, by dotted key.
+
+    What is nested (params by body) stays in ``KEY.params.json``: it would make columns without end.
+    """
+    found: Row = {}
+    for plugin, values in params.items():
+        for key, value in values.items():
+            if isinstance(value, bool | int | float):
+                found[f"params.{plugin}.{key}"] = float(value)
+            elif isinstance(value, str):
+                found[f"params.{plugin}.{key}"] = value
+    return found
 
 
 def _flat(array: Array) -> list[float]:

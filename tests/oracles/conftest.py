@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from oracles.ray_casting import Seen, alone, cast
 
+from oracles.ray_casting import Seen, alone, cast
 from simkit.assets.library import Library
 from simkit.dataset.encode import encode
 from simkit.labels import Annotators

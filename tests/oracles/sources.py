@@ -75,9 +75,9 @@ def _call(node: ast.Call, banned: tuple[str, ...]) -> Iterator[tuple[int, str]]:
         first = node.args[0]
         if isinstance(first, ast.Constant) and str(first.value).split(".")[0] in banned:
             yield node.lineno, f"import of {first.value}"
-    if name in ("list", "tuple", "enumerate", "join", "array") and node.args:
-        if _is_set(node.args[0]):
-            yield node.lineno, "a set made into a sequence, in the order of hashes"
+    makes_sequence = name in ("list", "tuple", "enumerate", "join", "array")
+    if makes_sequence and node.args and _is_set(node.args[0]):
+        yield node.lineno, "a set made into a sequence, in the order of hashes"
 
 
 def _unseeded(node: ast.Call) -> bool:

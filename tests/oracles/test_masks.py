@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco
+
 from oracles import bop
 from oracles.conftest import Shot
 from oracles.ray_casting import away_from_edges
-from pycocotools import mask as coco
 
 Mask = NDArray[np.bool_]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from oracles.conftest import Shot
-from oracles.ray_casting import away_from_edges, rotation_of, world_mesh, world_vertices
 from pycocotools import mask as coco
 from scipy.ndimage import binary_dilation
+
+from oracles.conftest import Shot
+from oracles.ray_casting import away_from_edges, rotation_of, world_mesh, world_vertices
 
 MM = 1000.0
 Float = NDArray[np.float64]

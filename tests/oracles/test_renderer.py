@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from oracles.conftest import Shot
 from oracles.ray_casting import away_from_edges, cast, rotation_of
-
 from simkit.assets.primitives import primitives
 from simkit.render.bullet import Bullet, BulletOptions
 from simkit.scene import Body, Camera, Scene

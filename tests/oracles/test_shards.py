@@ -148,8 +148,6 @@ def test_a_truncated_shard_is_named(small_dataset: Path, tmp_path: Path, cut: in
 
 def test_depth_png_is_lossless_16_bit(small_dataset: Path) -> None:
     record = simkit.open_dataset(small_dataset)[0]
-    depth = cv2.imdecode(
-        np.frombuffer(record.files["depth.png"], np.uint8), cv2.IMREAD_UNCHANGED
-    )
+    depth = cv2.imdecode(np.frombuffer(record.files["depth.png"], np.uint8), cv2.IMREAD_UNCHANGED)
     assert depth.dtype == np.uint16
     assert depth.ndim == 2

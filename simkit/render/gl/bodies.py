@@ -1,0 +1,161 @@
+"""A scene's bodies as a renderer draws them: buffers, textures, and the numbers of their block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from simkit.assets.library import Library
+from simkit.assets.mesh import Mesh
+from simkit.geometry import Array
+from simkit.render.gl import blocks
+from simkit.render.gl.store import MeshBuffers, Store
+from simkit.scene import Body, Scene
+
+SLAB_TOLERANCE = 2e-3
+"""By how much a body may sink into a slab that it lies on [m]."""
+
+
+@dataclass(eq=False)
+class Drawn:
+    """One body, ready to be drawn.
+
+    Attributes:
+        offset: of its block in the bodies' uniform buffer [bytes].
+        features: what its material needs of the shader.
+        textures: (texture, unit) to bind.
+        box: (8, 3) corners [m, world] of its model's box.
+        slab: whether its mesh is that box: it cannot hide one part of itself from light.
+        T_world_body: pose (4, 4), without scale.
+    """
+
+    buffers: MeshBuffers
+    offset: int
+    features: frozenset[str]
+    textures: tuple[tuple[moderngl.Texture, int], ...]
+    box: Array
+    slab: bool
+
+
+def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], np.ndarray]:
+    """Return the bodies in order, and their blocks."""
+    data = np.zeros(len(scene.bodies), dtype=blocks.BODY)
+    drawn = []
+    for place, body in enumerate(scene.bodies):
+        mesh = library[body.model].mesh
+        _fill(data[place], body, mesh, place + 1)
+        features, textures = _look(body, mesh, store)
+        drawn.append(
+            Drawn(
+                buffers=store.mesh(mesh),
+                offset=place * blocks.BODY_STRIDE,
+                features=features,
+                textures=textures,
+                box=_box(body, mesh),
+                slab=_is_slab(mesh),
+            )
+        )
+    return drawn, data
+
+
+def casts_for(direction: Array, bodies: list[Drawn], position: Array | None = None) -> list[Drawn]:
+    """Return the bodies that can hide light from something.
+
+    A slab, such as a floor, on whose lit side all other bodies lie, hides nothing; without it a
+    shadow map can be fitted to what does.
+
+    Args:
+        direction: along which the light travels (3,), if it is far away.
+        bodies: of the scene.
+        position: of the light (3,) [m], if it is near.
+    """
+    casting = []
+    for body in bodies:
+        if not (body.slab and _behind_all(body, bodies, direction, position)):
+            casting.append(body)
+    return casting
+
+
+def _behind_all(slab: Drawn, bodies: list[Drawn], direction: Array, position: Array | None) -> bool:
+    rest = [other.box for other in bodies if other is not slab]
+    if not rest:
+        return True
+    others = np.concatenate(rest)
+    corner = slab.box[0]
+    for end in (1, 2, 4):  # the corners beside the first: the box' edges
+        edge = slab.box[end] - corner
+        length = float(np.linalg.norm(edge))
+        if length > 0:
+            axis = edge / length
+        else:  # a plane: its normal is square to the other two edges
+            flat = [slab.box[k] - corner for k in (1, 2, 4) if k != end]
+            axis = np.cross(flat[0], flat[1])
+            norm = float(np.linalg.norm(axis))
+            if norm == 0:
+                continue
+            axis = axis / norm
+        for side, start in ((axis, float(corner @ axis) + length), (-axis, -float(corner @ axis))):
+            lit = -direction if position is None else position - (corner + side * 0.0)
+            above = float(lit @ side) > 0 if position is None else float(position @ side) > start
+            if above and float((others @ side).min()) > start - SLAB_TOLERANCE:
+                return True
+    return False
+
+
+def _fill(block: np.ndarray, body: Body, mesh: Mesh, instance: int) -> None:
+    T = body.T_world_body
+    scale = np.asarray(body.scale)
+    model = T.copy()
+    model[:3, :3] *= scale
+    normal = np.eye(4)
+    normal[:3, :3] = T[:3, :3] / scale
+    material = body.material
+    own = mesh.base_color if material.texture is None and material.own_look else (1.0, 1.0, 1.0)
+    block["world_from_model"] = model.T
+    block["world_from_normal"] = normal.T
+    block["scale"][:3] = scale
+    block["surface"] = (*np.multiply(material.base_color, own), material.roughness)
+    block["tiling"][0] = material.texture.size if material.texture else 1.0
+    block["tiling"][1] = material.normal_map.size if material.normal_map else 1.0
+    block["tiling"][2] = material.metallic
+    block["ids"][0] = instance
+
+
+def _look(
+    body: Body, mesh: Mesh, store: Store
+) -> tuple[frozenset[str], tuple[tuple[moderngl.Texture, int], ...]]:
+    material, features = body.material, set()
+    textures: list[tuple[moderngl.Texture, int]] = []
+    if material.texture is not None:
+        features.add("BOX_TEXTURE")
+        textures.append((store.texture(material.texture), 0))
+    elif material.own_look and mesh.vertex_colors is not None:
+        features.add("VERTEX_COLORS")
+    elif material.own_look and mesh.texture is not None and mesh.uv is not None:
+        features.add("OWN_TEXTURE")
+        textures.append((store.own_texture(mesh), 0))
+    if material.normal_map is not None:
+        features.add("NORMAL_MAP")
+        textures.append((store.texture(material.normal_map, linear=True), 1))
+    if features & {"BOX_TEXTURE", "NORMAL_MAP"}:
+        textures.append((store.face_axes(mesh, body.scale), 2))
+    return frozenset(features), tuple(textures)
+
+
+def _box(body: Body, mesh: Mesh) -> Array:
+    low, high = mesh.bounds
+    corners = np.array(
+        [[(low, high)[k >> a & 1][a] for a in range(3)] for k in range(8)], dtype=np.float64
+    )
+    T = body.T_world_body
+    return np.asarray((corners * np.asarray(body.scale)) @ T[:3, :3].T + T[:3, 3])
+
+
+def _is_slab(mesh: Mesh) -> bool:
+    if len(mesh.vertices) > 64:
+        return False
+    low, high = mesh.bounds
+    at_end = (mesh.vertices == low.astype(np.float32)) | (mesh.vertices == high.astype(np.float32))
+    return bool(at_end.all())

@@ -1,0 +1,165 @@
+"""Lights as the shaders take them, and the atlas of their shadow maps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import moderngl
+import numpy as np
+
+from simkit.errors import RenderError
+from simkit.geometry import Array, direction
+from simkit.render.gl import blocks
+from simkit.render.gl.bodies import Drawn, casts_for
+from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map
+from simkit.scene import Light, Scene
+
+_KINDS = {"directional": 0, "point": 1, "spot": 2, "area": 3}
+
+SKY_TILE = 256
+SKY_COLUMNS = 5
+
+
+@dataclass(eq=False)
+class Lighting:
+    """What a scene's lights come to.
+
+    Attributes:
+        block: `blocks.LIGHTS`, without the environment's part.
+        features: what the shader needs to know.
+        maps: (map, x, y) of the shadow maps in an atlas of `columns` by `rows` tiles.
+        casters: bodies drawn into each map.
+    """
+
+    block: np.ndarray
+    features: frozenset[str]
+    maps: list[tuple[Map, int, int]] = field(default_factory=list)
+    casters: list[list[Drawn]] = field(default_factory=list)
+    columns: int = 1
+    rows: int = 1
+
+
+def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
+    """Return the lights of a scene, with maps of `side` texels for those that cast shadows.
+
+    Raises:
+        RenderError: there are more lights, or shadow maps, than a draw takes.
+    """
+    lights = [light for light in scene.lights if light.intensity > 0 and any(light.color)]
+    if len(lights) > blocks.MAX_LIGHTS:
+        raise RenderError(
+            f"gl: takes {blocks.MAX_LIGHTS} lights, not {len(lights)}; use backend 'embree'"
+        )
+    block = np.zeros((), dtype=blocks.LIGHTS)
+    block["counts"][0] = len(lights)
+    block["ambient"][:3] = scene.ambient
+    features: set[str] = {"LIGHTS"} if lights else set()
+    found: list[Map] = []
+    casters: list[list[Drawn]] = []
+    for place, light in enumerate(lights):
+        _fill(block["lights"][place], light)
+        features |= _features(light)
+        near = None if light.kind == "directional" else np.asarray(light.position)
+        casting = casts_for(np.asarray(light.direction), bodies, near)
+        maps = maps_of(light, [body.box for body in casting], side)
+        if maps:
+            soft = int(_is_soft(light))
+            block["lights"][place]["shadow"] = len(found), len(maps), soft, 0
+            features |= {"SHADOWS"} | ({"SOFT"} if soft else set())
+            features |= {"CUBES"} if len(maps) == 6 else set()
+            found += maps
+            casters += [casting] * len(maps)
+    if len(found) > blocks.MAX_MAPS:
+        raise RenderError(
+            f"gl: {len(found)} shadow maps are more than {blocks.MAX_MAPS}; use fewer point lights "
+            "amid the objects, or backend 'embree'"
+        )
+    columns = max(math.ceil(math.sqrt(len(found))), 1)
+    placed = [(m, k % columns * side, k // columns * side) for k, m in enumerate(found)]
+    for place, (one, x, y) in enumerate(placed):
+        block["maps"][place] = one.block(x, y, side)
+    rows = max(-(-len(found) // columns), 1)
+    if any(scene.ambient):
+        features.add("AMBIENT")
+    return Lighting(block, frozenset(features), placed, casters, columns, rows)
+
+
+def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
+    """Return orthographic maps from directions spread over the sphere (Fibonacci's lattice).
+
+    They are fitted to all but slabs: around those, the sky is open.
+    """
+    focus = [body.box for body in bodies if not body.slab] or [body.box for body in bodies]
+    points = np.concatenate(focus)
+    maps = []
+    for number in range(blocks.SKY_MAPS):
+        height = 1 - (2 * number + 1) / blocks.SKY_MAPS
+        towards = direction(number * math.pi * (3 - math.sqrt(5)), math.asin(height))
+        maps.append(parallel_map(-towards, points, SKY_TILE, reach))
+    return maps
+
+
+def sky_block(maps: list[Map]) -> np.ndarray:
+    """Return the uniform block of `sky_maps`."""
+    block = np.zeros(len(maps), dtype=blocks.SKY)
+    for number, one in enumerate(maps):
+        x, y = number % SKY_COLUMNS * SKY_TILE, number // SKY_COLUMNS * SKY_TILE
+        matrix = one.texel_from_world(x, y, SKY_TILE)
+        block[number]["x"], block[number]["y"], block[number]["z"] = matrix[:3]
+        block[number]["direction"] = (*(-one.forward), 2 * one.extent / SKY_TILE)
+    return block
+
+
+def draw_depths(
+    target: moderngl.Framebuffer,
+    program: moderngl.Program,
+    buffer: moderngl.Buffer,
+    maps: list[tuple[Map, int, int]],
+    casters: list[list[Drawn]],
+    side: int,
+) -> None:
+    """Draw the maps into their tiles of an atlas."""
+    target.use()
+    target.clear()
+    matrix = program["clip_from_world"]
+    for (one, x, y), bodies in zip(maps, casters, strict=True):
+        target.viewport = (x, y, side, side)
+        matrix.write(one.clip_from_world().T.astype("<f4").tobytes())
+        for body in bodies:
+            buffer.bind_to_uniform_block(blocks.BODY_BLOCK, body.offset, blocks.BODY_STRIDE)
+            body.buffers.array(program).render()
+
+
+def _fill(block: np.ndarray, light: Light) -> None:
+    along = np.asarray(light.direction)
+    radiance = np.multiply(light.color, light.intensity)
+    if light.kind != "area":
+        radiance = radiance * math.pi  # see `Light`: 1 is what white reflects as radiance 1
+    block["position"] = (*light.position, _KINDS[light.kind])
+    block["direction"] = (*light.direction, light.radius)
+    block["radiance"] = (*radiance, light.cone)
+    right, up = _half_axes(light, along)
+    block["right"][:3], block["up"][:3] = right, up
+
+
+def _half_axes(light: Light, along: Array) -> tuple[Array, Array]:
+    """Return half the light's extents as vectors: a rectangle's, or a disc's two radii."""
+    right, up = axes_across(along)
+    if light.kind != "area":
+        radius = math.tan(light.radius) if light.kind == "directional" else light.radius
+        return right * radius, up * radius
+    width = np.cross(along, (0.0, 0.0, 1.0))
+    norm = float(np.linalg.norm(width))
+    width = width / norm if norm > 1e-9 else np.array([1.0, 0.0, 0.0])
+    return width * light.size[0] / 2, np.cross(along, width) * light.size[1] / 2
+
+
+def _is_soft(light: Light) -> bool:
+    return light.kind == "area" or light.radius > 0
+
+
+def _features(light: Light) -> set[str]:
+    if light.kind == "area":
+        return {"AREA_LIGHTS"}
+    return {"NEAR_LIGHTS"} if light.kind in ("point", "spot") else set()

@@ -1,0 +1,145 @@
+"""Shader programs, made for just what a draw needs and kept."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import moderngl
+
+from simkit.render.brdf import MIN_ROUGHNESS
+from simkit.assets.color import KNEE
+from simkit.render.gl import blocks
+
+TARGETS = {
+    "rgb": ("COLOR", "vec4", "color_out"),
+    "instance": ("LABEL_INSTANCE", "uint", "instance_out"),
+    "depth": ("LABEL_DEPTH", "float", "depth_out"),
+    "normal": ("LABEL_NORMAL", "vec4", "normal_out"),
+    "flat_normal": ("LABEL_FLAT_NORMAL", "vec4", "flat_normal_out"),
+    "object_coords": ("LABEL_COORDS", "vec4", "coords_out"),
+    "triangle": ("LABEL_TRIANGLE", "int", "triangle_out"),
+}
+"""What a pass can draw into: its define, type and output variable in the shaders."""
+
+_CONSTANTS = {
+    "MAX_VIEWS": blocks.MAX_VIEWS,
+    "MAX_LIGHTS": blocks.MAX_LIGHTS,
+    "MAX_MAPS": blocks.MAX_MAPS,
+    "SKY_MAPS": blocks.SKY_MAPS,
+    "MIN_ROUGHNESS": MIN_ROUGHNESS,
+    "LIFT": 1.0,  # texels by which a receiver is raised off its surface
+    "MAX_SLOPE": 8.0,  # of a receiver against the light's axis; steeper ones get next to no light
+    "MAX_SEARCH": 96.0,  # texels in which hiders are looked for
+    "SEARCH_TAPS": 16,
+    "FILTER_TAPS": 32,
+    "KNEE": KNEE,
+}
+_TONE = """
+vec3 tone_map(vec3 x) { // as simkit.assets.color.tone_map
+    vec3 over = max(x - KNEE, 0.0);
+    return min(x, vec3(KNEE)) + (1.0 - KNEE) * (1.0 - exp(-over / (1.0 - KNEE)));
+}
+#define TONE tone_map
+"""
+_BLOCKS = {
+    "BodyBlock": blocks.BODY_BLOCK,
+    "ViewBlock": blocks.VIEW_BLOCK,
+    "LightBlock": blocks.LIGHT_BLOCK,
+    "SkyBlock": blocks.SKY_BLOCK,
+}
+UNITS = {
+    "base_texture": 0,
+    "normal_map": 1,
+    "face_axes": 2,
+    "shadow_atlas": 3,
+    "sky_atlas": 4,
+    "environment_image": 5,
+    "environment_levels": 6,
+    "split_sum": 7,
+    "instances": 0,
+    "depths": 1,
+}
+"""Texture unit of each sampler."""
+
+
+class Programs:
+    """The programs of one context."""
+
+    def __init__(self, context: moderngl.Context) -> None:
+        self._context = context
+        self._made: dict[tuple[object, ...], moderngl.Program] = {}
+
+    def surface(
+        self, targets: tuple[str, ...], features: frozenset[str], constants: tuple[tuple[str, int], ...] = ()
+    ) -> moderngl.Program:
+        """Return the program that draws bodies into `targets` with the `features` defined."""
+        key = ("surface", targets, features, constants)
+        if key not in self._made:
+            head = _head(targets, features, dict(constants))
+            shading = _source("shading.glsl") if "rgb" in targets else ""
+            fragment = head + _source("blocks.glsl") + shading + _source("surface.frag")
+            fragment = fragment.replace("OUTPUTS", _outputs(targets))
+            vertex = head + _source("blocks.glsl") + _source("surface.vert")
+            self._made[key] = self._link(vertex, fragment)
+        return self._made[key]
+
+    def background(self, targets: tuple[str, ...], features: frozenset[str]) -> moderngl.Program:
+        """Return the program that fills what no body covers."""
+        features = features & {"ENVIRONMENT"}
+        key = ("background", targets, features)
+        if key not in self._made:
+            fragment = _head(targets, features, {}) + _source("background.frag")
+            fragment = fragment.replace("OUTPUTS", _outputs(targets))
+            self._made[key] = self._link(_head((), frozenset(), {}) + _source("screen.vert"), fragment)
+        return self._made[key]
+
+    def screen(self, name: str, features: frozenset[str] = frozenset()) -> moderngl.Program:
+        """Return the program that runs ``NAME.frag`` over the whole target."""
+        key = ("screen", name, features)
+        if key not in self._made:
+            head = _head((), features, {})
+            self._made[key] = self._link(
+                head + _source("screen.vert"), head + _source(f"{name}.frag")
+            )
+        return self._made[key]
+
+    def depth(self) -> moderngl.Program:
+        """Return the program that draws shadow maps."""
+        key = ("depth",)
+        if key not in self._made:
+            head = _head((), frozenset(), {})
+            vertex = head + _source("blocks.glsl") + _source("depth.vert")
+            self._made[key] = self._link(vertex, head + _source("depth.frag"))
+        return self._made[key]
+
+    def _link(self, vertex: str, fragment: str) -> moderngl.Program:
+        program = self._context.program(vertex_shader=vertex, fragment_shader=fragment)
+        for name in program:
+            member = program[name]
+            if isinstance(member, moderngl.UniformBlock):
+                member.binding = _BLOCKS[name]
+            elif name in UNITS:
+                member.value = UNITS[name]
+        return program
+
+
+@cache
+def _source(name: str) -> str:
+    folder = resources.files("simkit.render.gl") / "shaders"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _head(targets: tuple[str, ...], features: frozenset[str], constants: dict[str, int]) -> str:
+    defines = [f"#define {name} {value}" for name, value in {**_CONSTANTS, **constants}.items()]
+    defines += [f"#define {TARGETS[target][0]}" for target in targets]
+    defines += [f"#define {feature}" for feature in sorted(features)]
+    defines.append("#define NORMAL_OF_LABEL normal")
+    return "\n".join(["#version 330", *defines, _TONE, ""])
+
+
+def _outputs(targets: tuple[str, ...]) -> str:
+    return "\n".join(
+        f"layout(location = {place}) out {TARGETS[target][1]} {TARGETS[target][2]};"
+        for place, target in enumerate(targets)
+    )

@@ -1,0 +1,361 @@
+// Mirrors `simkit.render.brdf` (glTF 2.0 metallic-roughness) and its split sum.
+
+const float PI = 3.14159265358979;
+const int DIRECTIONAL = 0, POINT = 1, SPOT = 2, AREA = 3;
+
+struct Light {
+    vec4 position;  // w: kind
+    vec4 direction; // along which it shines; w: radius
+    vec4 radiance;  // irradiance at 1 m (area: radiance emitted); w: cone
+    vec4 right;     // area: half its width along its first axis
+    vec4 up;
+    ivec4 shadow;   // first map, number of maps (0: no shadow)
+};
+
+struct ShadowMap {
+    mat4 texel_from_world; // (texel x, texel y, depth in [0, 1]) times w
+    mat4 plane;            // its inverse transpose
+    vec4 tile;             // texels that belong to the map: x0, y0, x1, y1
+    vec4 range;            // near, far (distances along its axis), metres a texel (at distance 1), ortho
+    vec4 right;            // axes of the map in the world
+    vec4 up;
+};
+
+layout(std140) uniform LightBlock {
+    ivec4 counts; // lights
+    vec4 ambient;
+    vec4 irradiance[9]; // of the environment, spherical harmonics
+    Light lights[MAX_LIGHTS];
+    ShadowMap maps[MAX_MAPS];
+};
+
+struct Surface {
+    vec3 position, normal, flat_normal, view, base;
+    float roughness, metallic;
+};
+
+#ifdef SHADOWS
+uniform sampler2D shadow_atlas;
+
+float stored(ivec2 texel) { return texelFetch(shadow_atlas, texel, 0).r; }
+
+// Distance along the map's axis of a window depth, and back.
+float axial(ShadowMap map, float z) {
+    float n = map.range.x, f = map.range.y;
+    return map.range.w > 0.5 ? n + z * (f - n) : n * f / (f - z * (f - n));
+}
+
+// Share of the light that arrives, with the receiver taken as a plane (so that it hides not itself).
+float shadow(int index, Surface s, vec3 to_light, vec4 extent) {
+    ShadowMap map = maps[index];
+    vec4 q = map.texel_from_world * vec4(s.position, 1.0);
+    if (q.w <= 0.0) return 1.0;
+    float away = map.range.w > 0.5 ? 1.0 : q.w;
+    float texel = map.range.z * away;
+    vec3 lifted = s.position + s.flat_normal * LIFT * texel;
+    q = map.texel_from_world * vec4(lifted, 1.0);
+    q.xyz /= q.w;
+    if (q.z <= 0.0 || any(lessThan(q.xy, map.tile.xy)) || any(greaterThan(q.xy, map.tile.zw)))
+        return 1.0; // outside the light's frustum there is nothing that hides it
+    float z = min(q.z, 1.0);
+    vec4 plane = map.plane * vec4(s.flat_normal, -dot(s.flat_normal, lifted));
+    vec2 slope = abs(plane.z) > 1e-7 ? -plane.xy / plane.z : vec2(0.0);
+    float span = map.range.y - map.range.x;
+    float per_metre = map.range.w > 0.5 ? 1.0 / span : map.range.x * map.range.y / (span * away * away);
+    vec2 steepest = vec2(MAX_SLOPE * texel * per_metre);
+    slope = clamp(slope, -steepest, steepest);
+    ivec2 low = ivec2(map.tile.xy), high = ivec2(map.tile.zw) - 1;
+
+#ifdef SOFT
+    if (extent.w > 0.0) {
+        float distance = map.range.w > 0.5 ? axial(map, q.z) : away;
+        // Half axes of the light as seen on the map, in texels for a blocker halfway.
+        Light light = lights[int(extent.x)];
+        mat2 axes = mat2(dot(light.right.xyz, map.right.xyz), dot(light.right.xyz, map.up.xyz),
+                         dot(light.up.xyz, map.right.xyz), dot(light.up.xyz, map.up.xyz)) / texel;
+        if (extent.y < 0.5) axes = mat2(length(light.right.xyz) / texel); // a disc that faces us
+        bool disc = extent.y < 0.5;
+        float reach = map.range.w > 0.5 ? distance - map.range.x
+                                        : (distance - map.range.x) / map.range.x;
+        float turn = 2.0 * PI * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
+        float blockers = 0.0, blocked = 0.0;
+        float widest = max(length(axes[0]), length(axes[1])) * reach;
+        float bounded = reach * min(1.0, MAX_SEARCH / max(widest, 1e-6));
+        for (int i = 0; i < SEARCH_TAPS; ++i) {
+            float r = sqrt((float(i) + 0.5) / float(SEARCH_TAPS)), a = 2.39996323 * float(i) + turn;
+            vec2 offset = axes * (r * vec2(cos(a), sin(a)) * bounded * (disc ? 1.0 : 1.2));
+            ivec2 place = ivec2(floor(q.xy + offset));
+            if (any(lessThan(place, low)) || any(greaterThan(place, high))) continue;
+            float there = stored(place);
+            if (there < min(z + dot(slope, vec2(place) + 0.5 - q.xy), 1.0)) {
+                blockers += 1.0;
+                blocked += axial(map, there);
+            }
+        }
+        if (blockers == 0.0) return 1.0;
+        float nearest = blocked / blockers;
+        float gap = max(distance - nearest, 0.0);
+        float width = map.range.w > 0.5 ? gap : gap / nearest;
+        width = max(width, 1.0 / max(max(length(axes[0]), length(axes[1])), 1e-6)); // a texel at least
+        float lit = 0.0;
+        for (int i = 0; i < FILTER_TAPS; ++i) {
+            vec2 unit;
+            if (disc) {
+                float r = sqrt((float(i) + 0.5) / float(FILTER_TAPS)), a = 2.39996323 * float(i) + turn;
+                unit = r * vec2(cos(a), sin(a));
+            } else {
+                vec2 lattice = fract(vec2(0.754877666, 0.569840296) * float(i) + turn / (2.0 * PI));
+                unit = 2.0 * lattice - 1.0;
+            }
+            ivec2 place = ivec2(floor(q.xy + axes * (unit * width)));
+            bool outside = any(lessThan(place, low)) || any(greaterThan(place, high));
+            lit += outside || stored(place) >= min(z + dot(slope, vec2(place) + 0.5 - q.xy), 1.0) ? 1.0 : 0.0;
+        }
+        return lit / float(FILTER_TAPS);
+    }
+#endif
+    vec2 corner = q.xy - 0.5;
+    ivec2 base = ivec2(floor(corner));
+    vec2 part = corner - vec2(base);
+    float ref = z + dot(slope, vec2(base) + 0.5 - q.xy);
+    vec4 depths = vec4(
+        stored(clamp(base, low, high)), stored(clamp(base + ivec2(1, 0), low, high)),
+        stored(clamp(base + ivec2(0, 1), low, high)), stored(clamp(base + 1, low, high)));
+    vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
+    return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
+}
+
+float light_shadow(int number, Surface s, vec3 to_light) {
+    ivec4 spec = lights[number].shadow;
+    if (spec.y == 0) return 1.0;
+    vec4 extent = vec4(float(number), lights[number].position.w == float(AREA) ? 1.0 : 0.0, 0.0,
+                       float(spec.z));
+    int index = spec.x;
+#ifdef CUBES
+    if (spec.y == 6) {
+        vec3 d = -to_light, a = abs(d);
+        int axis = a.x >= a.y && a.x >= a.z ? 0 : a.y >= a.z ? 1 : 2;
+        index += 2 * axis + (d[axis] < 0.0 ? 1 : 0);
+    }
+#endif
+    return shadow(index, s, to_light, extent);
+}
+#endif
+
+float ggx_specular(float nl, float nv, float nh, float alpha) {
+    float a2 = alpha * alpha;
+    float f = nh * nh * (a2 - 1.0) + 1.0;
+    float distribution = a2 / (PI * f * f);
+    float of_light = nl * sqrt(nv * nv * (1.0 - a2) + a2);
+    float of_view = nv * sqrt(nl * nl * (1.0 - a2) + a2);
+    return distribution * 0.5 / max(of_light + of_view, 1e-9);
+}
+
+float schlick_weight(float vh) {
+    float m = clamp(1.0 - vh, 0.0, 1.0);
+    float m2 = m * m;
+    return m2 * m2 * m;
+}
+
+vec3 brdf(Surface s, vec3 l, float nl, float nv, float alpha) {
+    vec3 h = normalize(l + s.view);
+    float nh = clamp(dot(s.normal, h), 0.0, 1.0), vh = clamp(dot(s.view, h), 0.0, 1.0);
+    vec3 f0 = mix(vec3(0.04), s.base, s.metallic);
+    vec3 fresnel = f0 + (1.0 - f0) * schlick_weight(vh);
+    return (1.0 - fresnel) * (1.0 - s.metallic) * s.base / PI
+         + fresnel * ggx_specular(nl, nv, nh, alpha);
+}
+
+#ifdef AREA_LIGHTS
+// Irradiance of a rectangle of radiance 1 (Lambert's formula over its edges), clipped at the horizon
+// by clamping its corners' heights: exact where all of it is above.
+float rectangle_irradiance(Surface s, Light light) {
+    vec3 corner[4];
+    vec3 middle = light.position.xyz - s.position;
+    corner[0] = middle - light.right.xyz - light.up.xyz;
+    corner[1] = middle + light.right.xyz - light.up.xyz;
+    corner[2] = middle + light.right.xyz + light.up.xyz;
+    corner[3] = middle - light.right.xyz + light.up.xyz;
+    vec3 flux = vec3(0.0);
+    for (int i = 0; i < 4; ++i) {
+        vec3 a = corner[i], b = corner[(i + 1) & 3];
+        float ha = dot(a, s.normal), hb = dot(b, s.normal);
+        if (ha < 0.0 && hb < 0.0) { a -= s.normal * ha; b -= s.normal * hb; }
+        else if (ha < 0.0) a = mix(a, b, ha / (ha - hb));
+        else if (hb < 0.0) b = mix(b, a, hb / (hb - ha));
+        a = normalize(a); b = normalize(b);
+        vec3 across = cross(a, b);
+        float sine = length(across);
+        float angle = atan(sine, dot(a, b));
+        flux += across * (sine > 1e-6 ? angle / sine : 1.0);
+    }
+    // The closing edge along the horizon adds nothing along the normal.
+    return 0.5 * abs(dot(flux, s.normal));
+}
+
+vec3 area_light(Surface s, Light light, float nv, float alpha, out vec3 to_light) {
+    vec3 middle = light.position.xyz - s.position;
+    to_light = normalize(middle);
+    if (dot(middle, light.direction.xyz) >= 0.0) return vec3(0.0); // behind it
+    // Highlight: the rectangle's point nearest to the mirrored ray (Karis 2013), its lobe widened.
+    vec3 r = reflect(-s.view, s.normal);
+    float facing = dot(r, light.direction.xyz);
+    vec3 hit = facing < -1e-4 ? r * (dot(middle, light.direction.xyz) / facing) - middle
+                              : r * length(middle) - middle;
+    vec2 half_size = vec2(length(light.right.xyz), length(light.up.xyz));
+    vec3 x = light.right.xyz / half_size.x, y = light.up.xyz / half_size.y;
+    vec3 point = middle + x * clamp(dot(hit, x), -half_size.x, half_size.x)
+                        + y * clamp(dot(hit, y), -half_size.y, half_size.y);
+    float d2 = dot(point, point);
+    vec3 l = point * inversesqrt(d2);
+    float nl = clamp(dot(s.normal, l), 0.0, 1.0);
+    float area = 4.0 * half_size.x * half_size.y;
+    float solid = area * max(-dot(l, light.direction.xyz), 0.0) / d2;
+    vec3 h = normalize(l + s.view);
+    float nh = clamp(dot(s.normal, h), 0.0, 1.0), vh = clamp(dot(s.view, h), 0.0, 1.0);
+    vec3 f0 = mix(vec3(0.04), s.base, s.metallic);
+    vec3 fresnel = f0 + (1.0 - f0) * schlick_weight(vh);
+    // A lobe narrower than the light sees all of its energy: D V n.l solid is bounded by that.
+    float a2 = alpha * alpha;
+    float wide = a2 + solid / (4.0 * PI);
+    float normalisation = a2 / wide;
+    float specular = ggx_specular(max(nl, 1e-4), nv, nh, alpha) * nl * solid * normalisation;
+    vec3 diffuse = (1.0 - fresnel) * (1.0 - s.metallic) * s.base / PI
+                 * rectangle_irradiance(s, light);
+    return light.radiance.rgb * (diffuse + fresnel * specular);
+}
+#endif
+
+#ifdef ENVIRONMENT
+uniform sampler2D environment_image;
+uniform sampler2DArray environment_levels;
+
+vec2 direction_to_uv(vec3 d) {
+    return vec2(0.5 - atan(d.y, d.x) / (2.0 * PI), atan(length(d.xy), d.z) / PI);
+}
+
+vec3 prefiltered(vec3 r, float roughness) {
+    vec2 uv = direction_to_uv(r);
+    float level = roughness * 5.0;
+    if (level < 1.0)
+        return mix(textureLod(environment_image, uv, 0.0).rgb,
+                   textureLod(environment_levels, vec3(uv, 1.0), 0.0).rgb, level);
+    float low = min(floor(level), 4.0);
+    return mix(textureLod(environment_levels, vec3(uv, low), 0.0).rgb,
+               textureLod(environment_levels, vec3(uv, low + 1.0), 0.0).rgb, level - low);
+}
+
+vec3 irradiance_at(vec3 n) {
+    vec3 sum = irradiance[0].rgb + irradiance[1].rgb * n.x + irradiance[2].rgb * n.y
+             + irradiance[3].rgb * n.z + irradiance[4].rgb * (n.x * n.y)
+             + irradiance[5].rgb * (n.y * n.z) + irradiance[6].rgb * (3.0 * n.z * n.z - 1.0)
+             + irradiance[7].rgb * (n.x * n.z) + irradiance[8].rgb * (n.x * n.x - n.y * n.y);
+    return max(sum, 0.0);
+}
+#endif
+
+#ifdef OCCLUSION
+// Share of the sky that is open, over directions with a shadow map each.
+struct SkyMap { vec4 x, y, z, direction; };
+layout(std140) uniform SkyBlock { SkyMap sky[SKY_MAPS]; };
+uniform sampler2D sky_atlas;
+
+float openness(Surface s) {
+    float open = 0.0, total = 0.0;
+    for (int i = 0; i < SKY_MAPS; ++i) {
+        float weight = dot(s.flat_normal, sky[i].direction.xyz);
+        if (weight <= 0.02) continue;
+        total += weight;
+        float texel = sky[i].direction.w;
+        vec4 p = vec4(s.position + s.flat_normal * LIFT * texel, 1.0);
+        vec3 q = vec3(dot(sky[i].x, p), dot(sky[i].y, p), dot(sky[i].z, p));
+        vec2 low = vec2(i % SKY_COLUMNS, i / SKY_COLUMNS) * SKY_TILE, high = low + SKY_TILE - 1.0;
+        if (any(lessThan(q.xy, low)) || any(greaterThan(q.xy, high + 1.0))) {
+            open += weight;
+            continue;
+        }
+        // Change of depth per texel along the receiver's plane.
+        float per_metre = length(sky[i].z.xyz);
+        vec3 n = vec3(dot(s.flat_normal, sky[i].x.xyz), dot(s.flat_normal, sky[i].y.xyz),
+                      dot(s.flat_normal, sky[i].z.xyz) / per_metre) * vec3(texel, texel, 1.0);
+        vec2 slope = clamp(-n.xy / n.z, -MAX_SLOPE, MAX_SLOPE) * (texel * per_metre);
+        vec2 corner = q.xy - 0.5;
+        ivec2 base = ivec2(floor(corner));
+        vec2 part = corner - vec2(base);
+        float ref = q.z + dot(slope, -part);
+        ivec2 a = clamp(base, ivec2(low), ivec2(high)), b = clamp(base + 1, ivec2(low), ivec2(high));
+        vec4 depths = vec4(texelFetch(sky_atlas, a, 0).r, texelFetch(sky_atlas, ivec2(b.x, a.y), 0).r,
+                           texelFetch(sky_atlas, ivec2(a.x, b.y), 0).r, texelFetch(sky_atlas, b, 0).r);
+        vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
+        open += weight * mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
+    }
+    return total > 0.0 ? open / total : 1.0;
+}
+#endif
+
+#if defined(ENVIRONMENT) || defined(AMBIENT)
+uniform sampler2D split_sum;
+#endif
+
+vec3 shade(Surface s) {
+    float alpha = s.roughness * s.roughness;
+    float nv = clamp(dot(s.normal, s.view), 0.0, 1.0);
+    vec3 total = vec3(0.0);
+#ifdef LIGHTS
+    for (int i = 0; i < counts.x; ++i) {
+        vec3 l = vec3(0.0), arriving = vec3(0.0), reflected;
+        int kind = int(lights[i].position.w);
+#ifdef AREA_LIGHTS
+        if (kind == AREA) {
+            reflected = area_light(s, lights[i], nv, alpha, l);
+            if (dot(reflected, vec3(1.0)) <= 0.0) continue;
+        } else
+#endif
+        {
+            arriving = lights[i].radiance.rgb;
+            l = -lights[i].direction.xyz;
+#ifdef NEAR_LIGHTS
+            if (kind != DIRECTIONAL) {
+                vec3 way = lights[i].position.xyz - s.position;
+                float d2 = max(dot(way, way), 1e-8);
+                l = way * inversesqrt(d2);
+                arriving /= d2;
+                if (kind == SPOT) {
+                    float cone = lights[i].radiance.w;
+                    float angle = acos(clamp(-dot(l, lights[i].direction.xyz), -1.0, 1.0));
+                    float t = clamp((cone - angle) / (0.2 * cone), 0.0, 1.0);
+                    arriving *= t * t * (3.0 - 2.0 * t);
+                }
+            }
+#endif
+            float nl = dot(s.normal, l);
+            if (nl <= 0.0) continue;
+            reflected = arriving * nl * brdf(s, l, nl, nv, alpha);
+        }
+#ifdef SHADOWS
+        if (dot(s.flat_normal, l) <= 0.0 && lights[i].shadow.y > 0) continue;
+        reflected *= light_shadow(i, s, l);
+#endif
+        total += reflected;
+    }
+#endif
+#if defined(ENVIRONMENT) || defined(AMBIENT)
+    vec3 f0 = mix(vec3(0.04), s.base, s.metallic);
+    vec2 ab = textureLod(split_sum, vec2(nv, s.roughness), 0.0).rg;
+    vec3 specular = (f0 * ab.x + ab.y) * (1.0 + f0 * (1.0 / max(ab.x + ab.y, 1e-4) - 1.0));
+    vec3 diffuse = (1.0 - specular) * (1.0 - s.metallic) * s.base;
+    total += (specular + diffuse) * ambient.rgb;
+#endif
+#ifdef ENVIRONMENT
+    float open = 1.0, gloss_open = 1.0;
+#ifdef OCCLUSION
+    open = openness(s);
+    // Lagarde and de Rousiers, "Moving Frostbite to PBR", 2014, listing 26.
+    gloss_open = clamp(pow(nv + open, exp2(-16.0 * alpha - 1.0)) - 1.0 + open, 0.0, 1.0);
+#endif
+    vec3 r = reflect(-s.view, s.normal);
+    total += gloss_open * specular * prefiltered(r, s.roughness);
+    total += open * diffuse * irradiance_at(s.normal) / PI;
+#endif
+    return TONE(total);
+}
