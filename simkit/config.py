@@ -92,6 +92,10 @@ class Config:
             "render": {"backend": self.backend, **to_config(self.backend_options)},
         }
 
+    def identity(self) -> dict[str, Any]:
+        """Return `to_dict` without the keys that change no sample (`FREE_KEYS`)."""
+        return {key: value for key, value in self.to_dict().items() if key not in FREE_KEYS}
+
 
 def load_config(
     source: str | Path | Mapping[str, Any] | Config | None = None, overrides: Iterable[str] = ()

@@ -55,8 +55,14 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rtcNewGeometry": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)),
     "rtcSetNewGeometryBuffer": (
         ctypes.c_void_p,
-        (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_int)
-        + (ctypes.c_size_t, ctypes.c_size_t),
+        (
+            ctypes.c_void_p,
+            ctypes.c_int,
+            ctypes.c_uint,
+            ctypes.c_int,
+            ctypes.c_size_t,
+            ctypes.c_size_t,
+        ),
     ),
     "rtcSetGeometryInstancedScene": (None, (ctypes.c_void_p, ctypes.c_void_p)),
     "rtcSetGeometryTransform": (

@@ -8,9 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from simkit.assets.library import Library, load_library
+from simkit.assets.library import load_library
 from simkit.assets.primitives import primitives
-from simkit.config import FREE_KEYS, Config, load_config
+from simkit.config import Config, load_config
 from simkit.dataset.describe import describe
 from simkit.dataset.filling import Filling
 from simkit.dataset.shards import Folder
@@ -69,8 +69,8 @@ def generate(
     checked = load_config(config, [*overrides, *extra])
     library = load_library(checked.run.models).merged(primitives())
     stopwatch = Stopwatch()
-    with stopwatch.stage("prepare"):
-        description = _described(checked, library)
+    with stopwatch.stage("prepare"), Pipeline(checked, library=library) as pipeline:
+        description = describe(pipeline, checked.run.n)
     filling = Filling(Folder(str(out)), description, checked.run.output.shard_size)
     made = skipped = 0
     batches = [batch for indices in filling.todo.values() for batch in _by_scene(indices, checked)]
@@ -85,22 +85,6 @@ def generate(
     stopwatch.add(filling.stopwatch.seconds)
     kept = checked.run.n - filling.images
     return Report(str(out), made, kept, skipped, dict(stopwatch.seconds), library.warnings)
-
-
-def _described(config: Config, library: Library) -> dict[str, Any]:
-    """Return the description; it makes the collision shapes, which workers then find in the cache."""
-    resolved = config.to_dict()
-    for key in FREE_KEYS:
-        resolved.pop(key)
-    with Pipeline(config, library=library) as pipeline:
-        return describe(
-            config.run.n,
-            resolved,
-            library,
-            pipeline.renderer,
-            config.backend,
-            settles=config.run.physics.enabled,
-        )
 
 
 def _by_scene(indices: list[int], config: Config) -> Iterator[list[int]]:

@@ -116,6 +116,12 @@ class Pipeline:
             labels = self._annotators.annotate(view)
         return Sample(index, scene_index, view_index, scene, frame, labels, params)
 
+    @property
+    def plugins(self) -> list[type[Any]]:
+        """Classes that take part in making a sample."""
+        engines = (self._family, self.renderer, *self._randomizers.values())
+        return [*(type(one) for one in engines), *self._annotators.classes]
+
     def label(self, scene: Scene) -> tuple[Frame, dict[str, Any]]:
         """Render and label a scene made elsewhere; it needs a camera."""
         assert scene.camera is not None

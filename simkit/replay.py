@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simkit.config import Config, load_config
 from simkit.dataset.describe import describe
+from simkit.dataset.differing import differing_paths
 from simkit.dataset.encode import Files, encode
 from simkit.dataset.reader import Dataset, open_dataset
 from simkit.draw import Picture, picture_of_sample
@@ -79,7 +80,7 @@ def replay(url: str | Path, index: int, overrides: Iterable[str] = ()) -> Replay
     with Pipeline(config) as pipeline:
         sample = pipeline(index)
         files = _encoded(sample, config)
-        now = _description(pipeline, config)
+        now = json.loads(json.dumps(describe(pipeline, 0)))
         picture = picture_of_sample(sample, pipeline.library)
     differences = compare(stored, files)
     causes = _causes(dataset.description, now) if differences else ()
@@ -100,19 +101,6 @@ def compare(old: Files, new: Files) -> list[Difference]:
     return found
 
 
-def differing_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Yield 'path: old -> new' for all that differs between two JSON values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            inner = f"{path}.{key}" if path else key
-            yield from differing_paths(old.get(key), new.get(key), inner)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for place, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from differing_paths(a, b, f"{path}[{place}]")
-    elif old != new:
-        yield f"{path or '(all)'}: {_short(old)} -> {_short(new)}"
-
-
 def _config(dataset: Dataset, overrides: list[str]) -> Config:
     for override in overrides:
         if not override.startswith(RELOCATES):
@@ -131,13 +119,6 @@ def _config(dataset: Dataset, overrides: list[str]) -> Config:
 
 def _encoded(sample: Sample, config: Config) -> Files:
     return encode(sample, Annotators(config.run.labels), config.run.output)
-
-
-def _description(pipeline: Pipeline, config: Config) -> dict[str, Any]:
-    settles = config.run.physics.enabled
-    described = describe(0, {}, pipeline.library, pipeline.renderer, config.backend, settles)
-    plain: dict[str, Any] = json.loads(json.dumps(described))
-    return plain
 
 
 def _causes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -184,8 +165,3 @@ def _array_detail(old: NDArray[Any], new: NDArray[Any]) -> str:
     count = int(np.count_nonzero(pixels))
     share = 100 * count / pixels.size
     return f"{count} pixels ({share:.2g}%), by at most {int(difference.max())}"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

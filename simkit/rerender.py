@@ -103,9 +103,7 @@ def rerender(
     ious: dict[tuple[int, int, int], float] = {}
     with Pipeline(config, library=library) as pipeline:
         recipe = {"rerender": {"source": str(source), "pixel_centre": pixel_centre}}
-        description = describe(
-            len(images), recipe, library, pipeline.renderer, backend, settles=False
-        )
+        description = describe(pipeline, len(images), recipe)
         filling = Filling(folder, description, config.run.output.shard_size)
         for index, image in enumerate(images):
             scene = _scene(image, names, PIXEL_CENTRES[pixel_centre])

@@ -87,7 +87,12 @@ def files_of(sample: Sample, pipeline: Pipeline) -> str:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_sources_draw_from_named_streams_only(path: Path) -> None:
     clock_allowed = path == REPOSITORY / "simkit" / "timing.py"
-    assert offences(path.read_text(), clock_allowed) == []
+    found = offences(path.read_text(), clock_allowed)
+    if path == REPOSITORY / "simkit" / "checker" / "global_state.py":
+        # it reads their states, to see that a plug-in leaves them alone; it may do nothing else
+        assert [one.split(": ")[1] for one in found] == ["import random", "np.random.get_state"]
+        return
+    assert found == []
 
 
 @pytest.mark.parametrize("source", OFFENDERS)

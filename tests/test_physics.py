@@ -238,7 +238,8 @@ def test_disabled(library: Library) -> None:
     bodies = (TABLE, box("a", (0, 0, 1.0)))
     scene, report = settled(library, *bodies, enabled=False)
     assert scene.bodies == bodies
-    assert report == {"simulated_time": 0.0, "states": {}, "removed": []}
+    assert report["simulated_time"] == 0
+    assert report["removed"] == []
 
 
 def test_overlap_names_both(library: Library) -> None:
@@ -355,7 +356,7 @@ def test_no_room(library: Library) -> None:
 def test_settled_heaps(library: Library) -> None:
     """Resting bodies do not interpenetrate deeply, and each touches something below it."""
     config = {
-        "models": {"collision": "convex_hull", "include": ["bowl", "hex_*", "flange", "pipe_*"]},
+        "models": {"collision": "convex_hull", "include": ["hex_*", "l_*", "pipe_*"]},
         "scene": {"objects": 5},
         "randomizers": {
             "camera": {"width": 32, "height": 24},

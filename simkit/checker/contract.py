@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random  # only to see that a plug-in leaves it alone
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
@@ -16,6 +15,7 @@ from simkit import registry
 from simkit.assets.library import Library, load_library
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import primitives
+from simkit.checker.global_state import global_states
 from simkit.options import build
 
 SEEDS = (0, 1, 2)
@@ -119,11 +119,7 @@ def same(a: Any, b: Any) -> bool:
 @contextmanager
 def no_global_randomness() -> Iterator[None]:
     """Raise `Broken` if the block draws from Python's or NumPy's global generators."""
-    before = _global_states()
-    yield
-    require(before == _global_states(), "draws from a global random generator; use the rng given")
-
-
-def _global_states() -> tuple[Any, ...]:
-    name, words, *rest = np.random.get_state()  # noqa: NPY002, read only, to see that it stays
-    return random.getstate(), name, np.asarray(words).tobytes(), tuple(rest)
+    with global_states() as states:
+        yield
+    before, after = states
+    require(before == after, "draws from a global random generator; use the rng given")

@@ -77,9 +77,12 @@ def row_of(sample: Sample, files: Mapping[str, bytes]) -> Row:
         "content_hash": content_hash(files),
     }
     if "identity" in sample.labels:
-        row["categories"] = sorted({one["category"] for one in sample.labels["identity"]})
+        names = [one["category"] for one in sample.labels["identity"]]
+        row["categories"] = sorted(set(names))
+        row["instance_categories"] = names
     if "visib_fract" in sample.labels:
         fractions = [one["visib_fract"] for one in sample.labels["visib_fract"]]
+        row["instance_visib_fract"] = fractions
         row["visible"] = sum(fraction > 0 for fraction in fractions)
         row["min_visib_fract"] = min(fractions, default=0.0)
         row["mean_visib_fract"] = float(np.mean(fractions)) if fractions else 0.0

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from simkit.dataset.differing import differing_paths
 from simkit.dataset.encode import Files, Row
 from simkit.dataset.shards import (
     Folder,
@@ -88,7 +89,7 @@ def _begin(folder: Folder, description: dict[str, Any]) -> None:
                 f"{folder.url}: holds {old['count']} images, more than the {new['count']} asked for; "
                 "give another folder, or at least as many"
             )
-        differences = _differences({**old, "count": 0}, {**new, "count": 0}, "")
+        differences = list(differing_paths({**old, "count": 0}, {**new, "count": 0}))
         if differences:
             raise DatasetError(
                 f"{folder.url}: was begun differently: {'; '.join(differences[:4])}. Give another "
@@ -98,22 +99,3 @@ def _begin(folder: Folder, description: dict[str, Any]) -> None:
         raise DatasetError(f"{folder.url}: holds shards but no dataset.json; give an empty folder")
     folder.remove_partial()
     folder.write("dataset.json", json.dumps(new, indent=1, sort_keys=True).encode())
-
-
-def _differences(old: Any, new: Any, path: str) -> list[str]:
-    """Return 'key was OLD, now NEW' for all that differs between two JSON values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        found = []
-        for key in sorted(set(old) | set(new)):
-            inner = f"{path}.{key}" if path else key
-            found += _differences(old.get(key), new.get(key), inner)
-        return found
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = enumerate(zip(old, new, strict=True))
-        return [line for i, (a, b) in pairs for line in _differences(a, b, f"{path}[{i}]")]
-    return [] if old == new else [f"{path} was {_short(old)}, now {_short(new)}"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -163,31 +163,28 @@ class Dataset:
             raise DatasetError(f"{self.url}: image {index} was skipped: {row['error']}")
         return Record(row, self._read(row["shard"], row["key"]))
 
-    def file(self, index: int, suffix: str) -> bytes:
-        """Return one file of image `index`, such as ``labels.json``, without reading the others."""
-        if index not in self._rows:
-            raise DatasetError(f"{self.url}: has no image {index}; it has 0 to {max(self._rows)}")
-        row = self.index.slice(self._rows[index], 1).select(["shard", "key"]).to_pylist()[0]
-        files = self._read(row["shard"], row["key"], suffix)
-        if suffix not in files:
-            raise DatasetError(f"{self.url}: image {index} has no {suffix}")
-        return files[suffix]
-
     def verify(self) -> list[int]:
-        """Return the indices whose files do not have the content hash that the index has."""
-        return [r.index for r in self if content_hash(r.files) != r.row["content_hash"]]
+        """Return the indices whose files are gone, or differ from the index's content hash."""
+        return [index for index in self._rows if self._ok(index) and not self._intact(index)]
+
+    def _intact(self, index: int) -> bool:
+        try:
+            record = self[index]
+        except (DatasetError, OSError):
+            return False
+        return content_hash(record.files) == record.row["content_hash"]
 
     def _ok(self, index: int) -> bool:
         return bool(self.index.column("status")[self._rows[index]].as_py() == "ok")
 
-    def _read(self, shard: str, key: str, only: str | None = None) -> dict[str, bytes]:
+    def _read(self, shard: str, key: str) -> dict[str, bytes]:
         with self._folder.fs.open(self._folder.path(shard), "rb") as file:
             if shard not in self._tars:
                 self._tars[shard] = _table_of_contents(file, f"{self.url}/{shard}")
+            if key not in self._tars[shard]:
+                raise DatasetError(f"{self.url}/{shard}: lacks {key}; remove it and generate again")
             files = {}
             for suffix, (offset, size) in self._tars[shard][key].items():
-                if only not in (None, suffix):
-                    continue
                 file.seek(offset)
                 files[suffix] = file.read(size)
         return files

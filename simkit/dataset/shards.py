@@ -25,6 +25,12 @@ from simkit.errors import DatasetError
 
 FORMAT = 1
 PARTIAL = ".partial"
+LIST_COLUMNS = {
+    "categories": pa.list_(pa.string()),
+    "instance_categories": pa.list_(pa.string()),
+    "instance_visib_fract": pa.list_(pa.float64()),
+}
+"""Columns of lists; an empty list has no type of its own."""
 
 
 class Folder:
@@ -154,12 +160,10 @@ def _parquet(rows: list[Row]) -> bytes:
     columns: dict[str, None] = {}
     for row in rows:
         columns.update(dict.fromkeys(row))
-    arrays = {}
-    for name in sorted_columns(list(columns)):
-        values = [row.get(name) for row in rows]
-        arrays[name] = pa.array(
-            values, type=pa.list_(pa.string()) if name == "categories" else None
-        )
+    arrays = {
+        name: pa.array([row.get(name) for row in rows], type=LIST_COLUMNS.get(name))
+        for name in sorted_columns(list(columns))
+    }
     buffer = io.BytesIO()
     pq.write_table(pa.table(arrays), buffer)
     return buffer.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,8 @@ from simkit.errors import DatasetError
 
 HISTOGRAM_EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """Of the visible fraction; 0 is counted by itself."""
+
+COLUMNS = ("status", "categories", "instance_categories", "instance_visib_fract")
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,23 @@ class Summary:
 
 
 def summarize(dataset: Dataset) -> Summary:
-    """Return a data set's numbers; reads the labels of every image."""
+    """Return a data set's numbers; reads its index alone."""
     index = _index(dataset)
-    statuses = index.column("status").to_pylist() if index is not None else []
+    rows = (
+        index.select([c for c in COLUMNS if c in index.column_names]).to_pylist() if index else []
+    )
+    readable = [row for row in rows if row["status"] == "ok"]
     instances: Counter[str] = Counter()
     images_with: Counter[str] = Counter()
     fractions: list[float] = []
-    readable = [i for i, status in enumerate(statuses) if status == "ok"]
-    numbers = index.column("index").to_pylist() if index is not None else []
     for row in readable:
-        labels = json.loads(dataset.file(numbers[row], "labels.json"))["instances"]
-        names = [one["identity"]["category"] for one in labels if "identity" in one]
-        instances.update(names)
-        images_with.update(set(names))
-        fractions += [one["visib_fract"]["visib_fract"] for one in labels if "visib_fract" in one]
+        instances.update(row.get("instance_categories") or [])
+        images_with.update(row.get("categories") or [])
+        fractions += row.get("instance_visib_fract") or []
     return Summary(
         images=len(readable),
         wanted=int(dataset.description["count"]),
-        failed=len(statuses) - len(readable),
+        failed=len(rows) - len(readable),
         size=_size(Folder(dataset.url)),
         instances=dict(instances.most_common()),
         images_with=dict(images_with),

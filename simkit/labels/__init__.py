@@ -90,6 +90,11 @@ class Annotators:
         """What the renderer must give."""
         return frozenset().union(*(one.channels for one in self._in_order.values()))
 
+    @property
+    def classes(self) -> list[type[Annotator]]:
+        """The annotators' classes, in order."""
+        return [type(one) for one in self._in_order.values()]
+
     def kind(self, name: str) -> str:
         """Return where the value of `name` is stored, see `KINDS`."""
         return self._in_order[name].kind

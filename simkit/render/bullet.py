@@ -173,7 +173,10 @@ class Bullet(Renderer):
     def _drawable(self, body: Body) -> _Drawable:
         key = (body.model, body.material.texture, body.scale, body.material.own_look)
         if key not in self._drawables:
-            mesh, image = _look(self.library[body.model].mesh, body.material, body.scale)
+            model = self.library[body.model]
+            mesh, image = _look(model.mesh, body.material, body.scale)
+            if not model.watertight:
+                mesh = _two_sided(mesh)
             shapes = [self._shape(part, body.scale) for part in _in_chunks(mesh)]
             texture = self._texture(image) if image is not None else None
             self._drawables[key] = _Drawable(shapes, texture, mesh.base_color)
@@ -253,6 +256,16 @@ def _look(mesh: Mesh, material: Material, scale: Vec3) -> tuple[Mesh, NDArray[np
     if mesh.vertex_colors is not None:
         mesh = bake_vertex_colors(mesh)
     return mesh, mesh.texture
+
+
+def _two_sided(mesh: Mesh) -> Mesh:
+    """Return the mesh with its inside drawn, too: TinyRenderer leaves out faces seen from behind."""
+    count = len(mesh.vertices)
+    faces = np.concatenate([mesh.faces, mesh.faces[:, ::-1] + count]).astype(np.int32)
+    vertices, normals = np.tile(mesh.vertices, (2, 1)), np.tile(mesh.normals, (2, 1))
+    normals[count:] *= -1
+    uv = np.tile(mesh.uv, (2, 1)) if mesh.uv is not None else None
+    return Mesh(vertices, faces, normals, uv, mesh.texture, base_color=mesh.base_color)
 
 
 def _in_chunks(mesh: Mesh) -> list[Mesh]:

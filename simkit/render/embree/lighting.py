@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from simkit.embree import DIRECTION, FAR, GEOMETRY, INSTANCE, NOTHING, PACKET, TRIANGLE
@@ -14,40 +13,75 @@ from simkit.render.brdf import (
     specular_and_fresnel,
     spot_falloff,
 )
-from simkit.render.embree.lookup import irradiance_at, reflection_at
+from simkit.render.embree.lookup import (
+    doubles,
+    floats,
+    ints,
+    irradiance_at,
+    reflection_at,
+    uints,
+    words,
+)
 from simkit.render.embree.surface import (
+    ACTIVE,
     ALPHA,
+    AROUND,
     AT,
     COLOR,
+    COLUMNS,
     COSINE,
     FACING,
+    FAR_POINTS,
+    GATHERED,
+    LANES,
     LEAVE,
+    LIGHT_RAYS,
+    MARKS,
     METAL,
+    MOMENTS,
+    OUT,
+    RAYS_AT,
     ROUGH,
+    ROWS,
+    SAMPLE,
+    SEEN,
     SMOOTH,
     SPLIT_A,
     SPLIT_B,
+    TOTALS,
     VIEW,
+    VISIBLE,
+    WEIGHTS,
     cast,
     corners,
+    look_of,
+    point_of,
+    pose_of,
     set_ray,
 )
 from simkit.render.embree.world import (
+    AMBIENT,
     AREA,
     AREA_LIGHT,
     CONE,
     DIRECTIONAL,
+    HAS_ENVIRONMENT,
+    IRRADIANCE,
     KIND,
+    LIGHT_COLUMNS,
+    LIGHT_COUNT,
+    LIGHTS,
     MEAN,
+    NUMBERS,
     POSITION,
     POWER,
     RADIUS,
     SHADOW,
     SIDE,
     SPOT,
+    SUN,
     TOWARDS,
     UP,
-    World,
 )
 
 FAR_AWAY = 1e30
@@ -56,7 +90,7 @@ FIRST_SAMPLES = 4
 
 # Roberts' R sequences (2018): low discrepancy in each prefix, and, over pixels, a good dither.
 _R2 = (0.7548776662466927, 0.5698402909980532)
-_DITHER = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703, 0.45030)
+_DITHER = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703, 0.4503044038573194)
 
 
 @njit(cache=True, nogil=True)
@@ -123,59 +157,69 @@ def _disc(x, y, z, radius, s1, s2):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def direct_light(  # type: ignore[no-untyped-def]
-    world: World, points, moments, active, columns, rows, first, count, memory, out, seen
+    world, memory, count
 ):
-    """Add to `out` (PACKET, 3) what the lights give; fill `seen` with the share of light visible.
+    """Add to `OUT` (PACKET, 3) what the lights give; fill `SEEN` with the share of light visible.
 
-    `first` numbers the samples of a pixel, `count` is how many a soft light takes.
+    `SAMPLE` says which of its pixel's samples a point is, `count` how many shadow rays a soft light
+    takes.
     """
-    f, i, lanes, single_f, single_i, hits = memory
-    directions = np.empty((PACKET, 4))
+    f, lanes, hits = floats(memory[RAYS_AT]), ints(memory[LANES]), words(memory[MARKS])
+    active, numbers = words(memory[ACTIVE]), words(memory[SAMPLE])
+    columns, rows = words(memory[COLUMNS]), words(memory[ROWS])
+    out, seen, visible = doubles(memory[OUT]), doubles(memory[SEEN]), doubles(memory[VISIBLE])
     for lane in range(PACKET):
         seen[lane] = 0.0
-    for number in range(world.lights.shape[0]):
-        light = world.lights[number]
+    for number in range(world[LIGHT_COUNT]):
+        light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * number)
         soft = light[RADIUS] > 0.0 or light[KIND] == AREA_LIGHT
         samples = count if soft else 1
         taken = 0
-        gathered = np.zeros((PACKET, 3))
-        visible = np.zeros(PACKET)
+        gathered = doubles(memory[GATHERED])
+        for lane in range(PACKET):
+            visible[lane] = 0.0
+            for k in range(3):
+                gathered[3 * lane + k] = 0.0
         while taken < samples:
             for lane in range(PACKET):
                 lanes[lane] = 0
                 hits[lane] = 0
-                if not active[lane]:
+                if active[lane] == 0:
                     continue
-                point = points[lane]
+                point = point_of(memory, lane)
                 s1, s2 = 0.5, 0.5
                 if soft:
-                    s1, s2 = sample_pair(columns[lane], rows[lane], first * count + taken)
+                    s1, s2 = sample_pair(columns[lane], rows[lane], numbers[lane] * count + taken)
                 x, y, z, distance, falloff = _light_sample(light, point, s1, s2)
                 above = x * point[SMOOTH] + y * point[SMOOTH + 1] + z * point[SMOOTH + 2]
                 if above <= 0.0 or falloff <= 0.0:
                     continue
-                directions[lane, 0], directions[lane, 1], directions[lane, 2] = x, y, z
-                directions[lane, 3] = falloff
+                sample = doubles(memory[LIGHT_RAYS] + 32 * lane)
+                sample[0], sample[1], sample[2], sample[3] = x, y, z, falloff
                 hits[lane] = 1
                 if light[SHADOW] > 0.0:
                     lanes[lane] = -1
                     end = distance * (1.0 - 1e-5)
                     set_ray(
-                        f, i, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, end
+                        memory, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, end
                     )  # fmt: skip
-            cast(world, moments, f, i, lanes, single_f, single_i, True)
+            cast(world, memory, True)
             for lane in range(PACKET):
-                if hits[lane] == 0 or (lanes[lane] != 0 and f[FAR, lane] < 0.0):
+                if hits[lane] == 0 or (lanes[lane] != 0 and f[FAR * PACKET + lane] < 0.0):
                     continue
                 visible[lane] += 1.0
-                _reflect(points[lane], directions[lane], gathered[lane])
+                _reflect(
+                    point_of(memory, lane),
+                    doubles(memory[LIGHT_RAYS] + 32 * lane),
+                    doubles(memory[GATHERED] + 24 * lane),
+                )
             taken += 1
             if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(active, visible):
                 break
         for lane in range(PACKET):
             seen[lane] += visible[lane] / taken
             for k in range(3):
-                out[lane, k] += gathered[lane, k] * (light[POWER + k] / taken)
+                out[3 * lane + k] += gathered[3 * lane + k] * (light[POWER + k] / taken)
 
 
 @njit(cache=True, nogil=True)
@@ -183,7 +227,7 @@ def _agreed(active, visible):  # type: ignore[no-untyped-def]
     """Return whether all points of a packet saw all of the first samples, or each saw none."""
     low, high = False, False
     for lane in range(PACKET):
-        if active[lane]:
+        if active[lane] != 0:
             if visible[lane] == 0.0:
                 low = True
             elif visible[lane] == FIRST_SAMPLES:
@@ -211,55 +255,63 @@ def _reflect(point, sample, gathered):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def gather(  # type: ignore[no-untyped-def]
-    world: World, points, moments, active, columns, rows, first, count, indirect, memory, out
+    world, memory, active, count, indirect
 ):
-    """Fill `out` (PACKET, 4): the environment's visible share, and light from other bodies.
+    """Fill `AROUND` (PACKET, 4) of active lanes: the environment's visible share, and light from other bodies.
 
     Cosine-distributed rays from each point. The share is weighted by where the environment is
     bright. A ray that meets a body brings that body's mean colour times an estimate of its
     irradiance: half of what the environment gives it without occlusion, the ambient light, and one
-    light with its shadow. `out`'s last three are radiance for a white diffuse surface.
+    light with its shadow. The last three are radiance for a white diffuse surface.
     """
-    f, i, lanes, single_f, single_i, hits = memory
-    weights = np.empty(PACKET)
-    total = np.zeros(PACKET)
-    mark = np.empty((PACKET, 12))
+    f, i, lanes = floats(memory[RAYS_AT]), uints(memory[RAYS_AT]), ints(memory[LANES])
+    hits, numbers = words(memory[MARKS]), words(memory[SAMPLE])
+    columns, rows = words(memory[COLUMNS]), words(memory[ROWS])
+    moments, around = words(memory[MOMENTS]), doubles(memory[AROUND])
+    weights, total = doubles(memory[WEIGHTS]), doubles(memory[TOTALS])
     for lane in range(PACKET):
-        for k in range(4):
-            out[lane, k] = 0.0
+        total[lane] = 0.0
+        if active[lane] != 0:
+            for k in range(4):
+                around[4 * lane + k] = 0.0
     for taken in range(count):
         for lane in range(PACKET):
             lanes[lane] = 0
-            if not active[lane]:
+            if active[lane] == 0:
                 continue
-            point = points[lane]
-            s1, s2 = sample_pair(columns[lane], rows[lane], first * count + taken)
+            point = point_of(memory, lane)
+            s1, s2 = sample_pair(columns[lane], rows[lane], numbers[lane] * count + taken)
             x, y, z = _cosine_direction(point, s1, s2)
-            weight = irradiance_at(world.irradiance, 1, x, y, z) + 1e-6
+            weight = irradiance_at(world[IRRADIANCE], 1, x, y, z) + 1e-6
             weights[lane] = weight
             total[lane] += weight
             lanes[lane] = -1
             set_ray(
-                f, i, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, FAR_AWAY
+                memory, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, FAR_AWAY
             )  # fmt: skip
-        cast(world, moments, f, i, lanes, single_f, single_i, not indirect)
+        cast(world, memory, not indirect)
         any_hit = False
         for lane in range(PACKET):
             hits[lane] = 0
             if lanes[lane] == 0:
                 continue
             lanes[lane] = 0
-            missed = i[GEOMETRY, lane] == NOTHING if indirect else f[FAR, lane] >= 0.0
+            missed = (
+                i[GEOMETRY * PACKET + lane] == NOTHING
+                if indirect
+                else f[FAR * PACKET + lane] >= 0.0
+            )
             if missed:
-                out[lane, 0] += weights[lane]
+                around[4 * lane] += weights[lane]
             elif indirect:
                 hits[lane] = 1
                 any_hit = True
-                _far_point(world, moments[lane], f, i, lane, mark[lane])
+                _far_point(world, memory, moments[lane], lane)
         if any_hit:
-            _add_indirect(world, moments, mark, count, memory, out)
+            _add_indirect(world, memory, count)
     for lane in range(PACKET):
-        out[lane, 0] = out[lane, 0] / total[lane] if active[lane] else 1.0
+        if active[lane] != 0:
+            around[4 * lane] /= total[lane]
 
 
 @njit(cache=True, nogil=True)
@@ -279,11 +331,13 @@ def _cosine_direction(point, s1, s2):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _far_point(world: World, moment, f, i, lane, mark):  # type: ignore[no-untyped-def]
+def _far_point(world, memory, moment, lane):  # type: ignore[no-untyped-def]
     """Fill a lane's position, normal and body where its ray ended, single precision."""
-    body, face = int(i[INSTANCE, lane]), int(i[TRIANGLE, lane])
-    p = world.poses[moment, body]
-    c = corners(world, body, face, world.looks[body])
+    f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
+    mark = doubles(memory[FAR_POINTS] + 64 * lane)
+    body, face = int(i[INSTANCE * PACKET + lane]), int(i[TRIANGLE * PACKET + lane])
+    p = pose_of(world, moment, body)
+    c = corners(world, body, face, look_of(world, body))
     ex, ey, ez = c[3] - c[0], c[4] - c[1], c[5] - c[2]
     gx, gy, gz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
     fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
@@ -291,60 +345,67 @@ def _far_point(world: World, moment, f, i, lane, mark):  # type: ignore[no-untyp
     y = p[3] * fx + p[4] * fy + p[5] * fz
     z = p[6] * fx + p[7] * fy + p[8] * fz
     length = max(math.sqrt(x * x + y * y + z * z), 1e-30)
-    facing = x * f[DIRECTION, lane] + y * f[DIRECTION + 1, lane] + z * f[DIRECTION + 2, lane]
+    facing = (
+        x * f[DIRECTION * PACKET + lane]
+        + y * f[(DIRECTION + 1) * PACKET + lane]
+        + z * f[(DIRECTION + 2) * PACKET + lane]
+    )
     if facing > 0.0:
         length = -length
-    t = float(f[FAR, lane])
+    t = float(f[FAR * PACKET + lane])
     mark[3], mark[4], mark[5] = x / length, y / length, z / length
     for k in range(3):
-        at = f[k, lane] + t * f[DIRECTION + k, lane]
+        at = f[k * PACKET + lane] + t * f[(DIRECTION + k) * PACKET + lane]
         mark[k] = at + 1e-4 * mark[3 + k] * max(abs(at), t, 0.01)
     mark[6] = body
 
 
 @njit(cache=True, nogil=True)
-def _add_indirect(world: World, moments, mark, count, memory, out):  # type: ignore[no-untyped-def]
-    """Add what the marked points reflect, over `count` rays; `hits` says which lanes have one."""
-    f, i, lanes, single_f, single_i, hits = memory
-    falloffs = np.zeros(PACKET)
-    if world.sun >= 0:
-        light = world.lights[world.sun]
+def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
+    """Add what the marked points reflect, over `count` rays; `MARKS` says which lanes have one."""
+    f, lanes, hits = floats(memory[RAYS_AT]), ints(memory[LANES]), words(memory[MARKS])
+    around, falloffs = doubles(memory[AROUND]), doubles(memory[SEEN])
+    number, numbers = world[SUN], doubles(world[NUMBERS])
+    light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * max(number, 0))
+    for lane in range(PACKET):
+        falloffs[lane] = 0.0
+    if number >= 0:
         for lane in range(PACKET):
             if hits[lane] == 0:
                 continue
-            m = mark[lane]
+            m = doubles(memory[FAR_POINTS] + 64 * lane)
             x, y, z, distance, falloff = _light_sample(light, m, 0.5, 0.5)
             above = x * m[3] + y * m[4] + z * m[5]
             falloffs[lane] = falloff * max(above, 0.0)
             if falloffs[lane] > 0.0 and light[SHADOW] > 0.0:
                 lanes[lane] = -1
                 end = distance * (1.0 - 1e-5)
-                set_ray(f, i, lane, m[0], m[1], m[2], x, y, z, 0.0, end)
-        cast(world, moments, f, i, lanes, single_f, single_i, True)
+                set_ray(memory, lane, m[0], m[1], m[2], x, y, z, 0.0, end)
+        cast(world, memory, True)
         for lane in range(PACKET):
-            if lanes[lane] != 0 and f[FAR, lane] < 0.0:
+            if lanes[lane] != 0 and f[FAR * PACKET + lane] < 0.0:
                 falloffs[lane] = 0.0
             lanes[lane] = 0
     for lane in range(PACKET):
         if hits[lane] == 0:
             continue
-        m = mark[lane]
-        look = world.looks[int(m[6])]
+        m = doubles(memory[FAR_POINTS] + 64 * lane)
+        look = look_of(world, int(m[6]))
         for k in range(3):
-            light_in = world.ambient[k]
-            if world.lit_by_environment:
-                light_in += 0.5 / math.pi * irradiance_at(world.irradiance, k, m[3], m[4], m[5])
-            if world.sun >= 0:
-                light_in += falloffs[lane] * world.lights[world.sun, POWER + k]
-            out[lane, 1 + k] += look[MEAN + k] * light_in / count
+            light_in = numbers[AMBIENT + k]
+            if world[HAS_ENVIRONMENT] != 0:
+                light_in += 0.5 / math.pi * irradiance_at(world[IRRADIANCE], k, m[3], m[4], m[5])
+            if number >= 0:
+                light_in += falloffs[lane] * light[POWER + k]
+            around[4 * lane + 1 + k] += look[MEAN + k] * light_in / count
 
 
 @njit(cache=True, nogil=True)
-def surrounding_light(world: World, point, gathered, out):  # type: ignore[no-untyped-def]
+def surrounding_light(world, point, gathered, out):  # type: ignore[no-untyped-def]
     """Add to `out` (3,) the ambient light, the environment's, and the indirect light."""
     rough = point[ROUGH]
     share = gathered[0]
-    if world.lit_by_environment:
+    if world[HAS_ENVIRONMENT] != 0:
         twice = 2.0 * point[COSINE]
         x = twice * point[SMOOTH] - point[VIEW]
         y = twice * point[SMOOTH + 1] - point[VIEW + 1]
@@ -361,10 +422,10 @@ def surrounding_light(world: World, point, gathered, out):  # type: ignore[no-un
     closed = max(1.0 - share, 1e-3)
     for k in range(3):
         specular, diffuse = environment_weights(point[COLOR + k], metal, a, b)
-        light = (specular + diffuse) * world.ambient[k]
-        if world.lit_by_environment:
+        light = (specular + diffuse) * doubles(world[NUMBERS])[AMBIENT + k]
+        if world[HAS_ENVIRONMENT] != 0:
             n = irradiance_at(
-                world.irradiance, k, point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
+                world[IRRADIANCE], k, point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
             )
             light += diffuse * (share * n / math.pi + gathered[1 + k])
             around = min(gathered[1 + k] / closed, 4.0)

@@ -9,6 +9,7 @@ from numba import njit
 from simkit.embree import (
     DIRECTION,
     FAR,
+    FIELDS,
     FLAGS,
     GEOMETRY,
     INSTANCE,
@@ -27,23 +28,39 @@ from simkit.embree import (
     occluded16,
 )
 from simkit.render.brdf import MIN_ROUGHNESS, alpha_of
-from simkit.render.embree.lookup import f32_at, i32_at, split_sum_at, texture_at
+from simkit.render.embree.lookup import (
+    doubles,
+    floats,
+    ints,
+    split_sum_at,
+    texture_at,
+    uints,
+    words,
+)
 from simkit.render.embree.world import (
+    ARGUMENTS,
+    ARRAYS,
     BASE,
+    BODIES,
     BUMP_TILE,
     BUMPS,
     BY_BOX,
     COLORS,
     FACES,
+    HANDLES,
+    LOOK_COLUMNS,
+    LOOKS,
     METALLIC,
     NORMALS,
+    NUMBERS,
+    POSES,
     ROUGHNESS,
     SCALE,
+    SPREAD,
     TEX_COORDS,
     TEXTURE,
     TILE,
     VERTICES,
-    World,
 )
 
 # Columns of a surface point.
@@ -55,66 +72,114 @@ viewer, roughness, metallic, GGX's alpha, n.v, the split sum's A and B, and wher
 
 MIN_COSINE = 1e-3
 
+# The table of working memory, see `simkit.render.embree.memory`.
+(
+    RAYS_AT, LANES, SINGLE, MOMENTS, MARKS, POINTS, ACTIVE, COLUMNS, ROWS, SAMPLE, OUT, SEEN, BASES,
+    LIGHT_RAYS, GATHERED, VISIBLE, WEIGHTS, TOTALS, FAR_POINTS, AROUND, FOUND, NEEDY,
+) = range(22)  # fmt: skip
+
 
 @njit(cache=True, nogil=True)
-def set_ray(f, i, lane, ox, oy, oz, dx, dy, dz, near, far):  # type: ignore[no-untyped-def]
+def pose_of(world, moment, body):  # type: ignore[no-untyped-def]
+    """Return a body's rotation and position (12,)."""
+    return doubles(world[POSES] + 96 * (moment * world[BODIES] + body))
+
+
+@njit(cache=True, nogil=True)
+def look_of(world, body):  # type: ignore[no-untyped-def]
+    """Return a body's look (LOOK_COLUMNS,)."""
+    return doubles(world[LOOKS] + 8 * LOOK_COLUMNS * body)
+
+
+@njit(cache=True, nogil=True)
+def array_of(world, body, which):  # type: ignore[no-untyped-def]
+    """Return the address of one of a body's arrays, 0 if it has none."""
+    return words(world[ARRAYS])[5 * body + which]
+
+
+@njit(cache=True, nogil=True)
+def point_of(memory, lane):  # type: ignore[no-untyped-def]
+    """Return a lane's surface point (POINT_COLUMNS,)."""
+    return doubles(memory[POINTS] + 8 * POINT_COLUMNS * lane)
+
+
+@njit(cache=True, nogil=True)
+def set_ray(memory, lane, ox, oy, oz, dx, dy, dz, near, far):  # type: ignore[no-untyped-def]
     """Write a ray into a packet's lane."""
-    f[ORIGIN, lane], f[ORIGIN + 1, lane], f[ORIGIN + 2, lane] = ox, oy, oz
-    f[DIRECTION, lane], f[DIRECTION + 1, lane], f[DIRECTION + 2, lane] = dx, dy, dz
-    f[NEAR, lane], f[FAR, lane], f[TIME, lane] = near, far, 0.0
-    i[MASK, lane], i[FLAGS, lane] = NOTHING, 0
-    i[GEOMETRY, lane], i[INSTANCE, lane] = NOTHING, NOTHING
+    f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
+    f[ORIGIN * PACKET + lane], f[(ORIGIN + 1) * PACKET + lane], f[(ORIGIN + 2) * PACKET + lane] = (
+        ox,
+        oy,
+        oz,
+    )
+    (
+        f[DIRECTION * PACKET + lane],
+        f[(DIRECTION + 1) * PACKET + lane],
+        f[(DIRECTION + 2) * PACKET + lane],
+    ) = dx, dy, dz
+    f[NEAR * PACKET + lane], f[FAR * PACKET + lane], f[TIME * PACKET + lane] = near, far, 0.0
+    i[MASK * PACKET + lane], i[FLAGS * PACKET + lane] = NOTHING, 0
+    i[GEOMETRY * PACKET + lane], i[INSTANCE * PACKET + lane] = NOTHING, NOTHING
 
 
 @njit(cache=True, nogil=True)
-def cast(world: World, moments, f, i, lanes, single_f, single_i, any_hit):  # type: ignore[no-untyped-def]
+def cast(world, memory, any_hit):  # type: ignore[no-untyped-def]
     """Cast the rays of a packet at their moments' scenes; with `any_hit` far < 0 means occluded.
 
     Rays of one moment go together; else one by one, through the memory of a single ray.
     """
-    first = -1
+    lanes, moments, handles = ints(memory[LANES]), words(memory[MOMENTS]), words(world[HANDLES])
+    f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
+    single_f, single_i = floats(memory[SINGLE]), uints(memory[SINGLE])
+    scene = 0
     together = True
     for lane in range(PACKET):
         if lanes[lane] != 0:
-            if first < 0:
-                first = moments[lane]
-            elif moments[lane] != first:
+            own = handles[moments[lane]]
+            if scene == 0:
+                scene = own
+            elif own != scene:
                 together = False
-    if first < 0:
+    if scene == 0:
         return
-    arguments = world.arguments.ctypes.data
+    arguments = world[ARGUMENTS]
     if together:
         if any_hit:
-            occluded16(lanes.ctypes.data, world.handles[first], f.ctypes.data, arguments)
+            occluded16(memory[LANES], scene, memory[RAYS_AT], arguments)
         else:
-            intersect16(lanes.ctypes.data, world.handles[first], f.ctypes.data, arguments)
+            intersect16(memory[LANES], scene, memory[RAYS_AT], arguments)
         return
     for lane in range(PACKET):
         if lanes[lane] == 0:
             continue
-        for field in range(single_f.shape[0]):
-            single_i[field] = i[field, lane]
+        for field in range(FIELDS):
+            single_i[field] = i[field * PACKET + lane]
         if any_hit:
-            occluded1(world.handles[moments[lane]], single_f.ctypes.data, arguments)
-            f[FAR, lane] = single_f[FAR]
+            occluded1(handles[moments[lane]], memory[SINGLE], arguments)
+            f[FAR * PACKET + lane] = single_f[FAR]
         else:
-            intersect1(world.handles[moments[lane]], single_f.ctypes.data, arguments)
-            for field in range(FAR, single_f.shape[0]):
-                i[field, lane] = single_i[field]
+            intersect1(handles[moments[lane]], memory[SINGLE], arguments)
+            for field in range(FAR, FIELDS):
+                i[field * PACKET + lane] = single_i[field]
 
 
 @njit(cache=True, nogil=True)
-def exact_hit(world: World, moment, f, i, lane, ray):  # type: ignore[no-untyped-def]
+def exact_hit(world, memory, moment, lane, ray):  # type: ignore[no-untyped-def]
     """Return (body, face, u, v, t) of a lane's hit, in double precision; body is -1 for a miss.
 
     Embree decides in single precision what is hit; where on that face's plane is computed here
     again. `ray` (6,) float64 is the ray as it was before it was rounded into the packet.
     """
-    if i[GEOMETRY, lane] == NOTHING:
+    f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
+    if i[GEOMETRY * PACKET + lane] == NOTHING:
         return -1, -1, 0.0, 0.0, 0.0
-    body, face = int(i[INSTANCE, lane]), int(i[TRIANGLE, lane])
-    near_u, near_v, near_t = float(f[U, lane]), float(f[V, lane]), float(f[FAR, lane])
-    p, look = world.poses[moment, body], world.looks[body]
+    body, face = int(i[INSTANCE * PACKET + lane]), int(i[TRIANGLE * PACKET + lane])
+    near_u, near_v, near_t = (
+        float(f[U * PACKET + lane]),
+        float(f[V * PACKET + lane]),
+        float(f[FAR * PACKET + lane]),
+    )
+    p, look = pose_of(world, moment, body), look_of(world, body)
     x, y, z = ray[0] - p[9], ray[1] - p[10], ray[2] - p[11]
     ox = p[0] * x + p[3] * y + p[6] * z
     oy = p[1] * x + p[4] * y + p[7] * z
@@ -144,26 +209,26 @@ def exact_hit(world: World, moment, f, i, lane, ray):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def corners(world: World, body, face, look):  # type: ignore[no-untyped-def]
+def corners(world, body, face, look):  # type: ignore[no-untyped-def]
     """Return a face's three corners, nine numbers, in the body's scaled frame [m]."""
-    faces, vertices = world.arrays[body, FACES], world.arrays[body, VERTICES]
-    a = 3 * int(i32_at(faces, 3 * face))
-    b = 3 * int(i32_at(faces, 3 * face + 1))
-    c = 3 * int(i32_at(faces, 3 * face + 2))
+    faces, vertices = ints(array_of(world, body, FACES)), floats(array_of(world, body, VERTICES))
+    a = 3 * int(faces[3 * face])
+    b = 3 * int(faces[3 * face + 1])
+    c = 3 * int(faces[3 * face + 2])
     sx, sy, sz = look[SCALE], look[SCALE + 1], look[SCALE + 2]
     return (
-        f32_at(vertices, a) * sx, f32_at(vertices, a + 1) * sy, f32_at(vertices, a + 2) * sz,
-        f32_at(vertices, b) * sx, f32_at(vertices, b + 1) * sy, f32_at(vertices, b + 2) * sz,
-        f32_at(vertices, c) * sx, f32_at(vertices, c + 1) * sy, f32_at(vertices, c + 2) * sz,
+        vertices[a] * sx, vertices[a + 1] * sy, vertices[a + 2] * sz,
+        vertices[b] * sx, vertices[b + 1] * sy, vertices[b + 2] * sz,
+        vertices[c] * sx, vertices[c + 1] * sy, vertices[c + 2] * sz,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _corner_normal(world: World, body, corner, look):  # type: ignore[no-untyped-def]
-    normals, at = world.arrays[body, NORMALS], 3 * corner
-    x = f32_at(normals, at) / look[SCALE]
-    y = f32_at(normals, at + 1) / look[SCALE + 1]
-    z = f32_at(normals, at + 2) / look[SCALE + 2]
+def _corner_normal(world, body, corner, look):  # type: ignore[no-untyped-def]
+    normals, at = floats(array_of(world, body, NORMALS)), 3 * corner
+    x = normals[at] / look[SCALE]
+    y = normals[at + 1] / look[SCALE + 1]
+    z = normals[at + 2] / look[SCALE + 2]
     length = math.sqrt(x * x + y * y + z * z)
     if length < 1e-12:
         return 0.0, 0.0, 0.0
@@ -171,7 +236,7 @@ def _corner_normal(world: World, body, corner, look):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True)
-def smooth_normal(world: World, moment, body, face, u, v, dx, dy, dz, point):  # type: ignore[no-untyped-def]
+def smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point):  # type: ignore[no-untyped-def]
     """Fill a point's position, both normals, and where shadow rays leave, for a ray's direction.
 
     Normals are turned to the viewer's side by the face's side; an interpolated normal that still
@@ -179,7 +244,7 @@ def smooth_normal(world: World, moment, body, face, u, v, dx, dy, dz, point):  #
     surface that the normals stand for, not from the flat face (Hanika, "Hacking the Shadow
     Terminator", Ray Tracing Gems II, 2021), and a little above it.
     """
-    p, look = world.poses[moment, body], world.looks[body]
+    p, look = pose_of(world, moment, body), look_of(world, body)
     c = corners(world, body, face, look)
     ex, ey, ez = c[3] - c[0], c[4] - c[1], c[5] - c[2]
     gx, gy, gz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
@@ -194,18 +259,22 @@ def smooth_normal(world: World, moment, body, face, u, v, dx, dy, dz, point):  #
     rz = p[2] * dx + p[5] * dy + p[8] * dz
     if fx * rx + fy * ry + fz * rz > 0.0:
         fx, fy, fz = -fx, -fy, -fz
-    faces = world.arrays[body, FACES]
+    faces = ints(array_of(world, body, FACES))
     nx, ny, nz = 0.0, 0.0, 0.0
     lx, ly, lz = x, y, z
     for k in range(3):
         weight = 1.0 - u - v if k == 0 else (u if k == 1 else v)
-        kx, ky, kz = _corner_normal(world, body, int(i32_at(faces, 3 * face + k)), look)
+        kx, ky, kz = _corner_normal(world, body, int(faces[3 * face + k]), look)
         if kx * fx + ky * fy + kz * fz < 0.0:
             kx, ky, kz = -kx, -ky, -kz
         nx, ny, nz = nx + weight * kx, ny + weight * ky, nz + weight * kz
         below = (x - c[3 * k]) * kx + (y - c[3 * k + 1]) * ky + (z - c[3 * k + 2]) * kz
         if below < 0.0:
-            lx, ly, lz = lx - weight * below * kx, ly - weight * below * ky, lz - weight * below * kz
+            lx, ly, lz = (
+                lx - weight * below * kx,
+                ly - weight * below * ky,
+                lz - weight * below * kz,
+            )
     length = math.sqrt(nx * nx + ny * ny + nz * nz)
     if length < 1e-6:
         nx, ny, nz = fx, fy, fz
@@ -241,18 +310,18 @@ def _put(p, point, column, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def fill_point(world: World, moment, body, face, u, v, t, ray, point):  # type: ignore[no-untyped-def]
+def fill_point(world, moment, body, face, u, v, t, ray, point):  # type: ignore[no-untyped-def]
     """Fill all of a surface point (POINT_COLUMNS,) from a hit and its ray (6,)."""
     length = math.sqrt(ray[3] * ray[3] + ray[4] * ray[4] + ray[5] * ray[5])
     dx, dy, dz = ray[3] / length, ray[4] / length, ray[5] / length
     smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point)
     point[VIEW], point[VIEW + 1], point[VIEW + 2] = -dx, -dy, -dz
-    look = world.looks[body]
+    look = look_of(world, body)
     for k in range(3):
         point[COLOR + k] = look[BASE + k]
     slant = -(dx * point[FACING] + dy * point[FACING + 1] + dz * point[FACING + 2])
-    width = world.spread * t * length / math.sqrt(max(slant, 0.02))
-    if look[TEXTURE] >= 0.0 or look[BUMPS] >= 0.0 or world.arrays[body, COLORS] != 0:
+    width = doubles(world[NUMBERS])[SPREAD] * t * length / math.sqrt(max(slant, 0.02))
+    if look[TEXTURE] >= 0.0 or look[BUMPS] >= 0.0 or array_of(world, body, COLORS) != 0:
         _lay_on(world, moment, body, face, u, v, width, point)
     rough = max(look[ROUGHNESS], MIN_ROUGHNESS)
     cosine = 0.0
@@ -262,25 +331,24 @@ def fill_point(world: World, moment, body, face, u, v, t, ray, point):  # type: 
     point[ROUGH], point[METAL], point[ALPHA], point[COSINE] = (
         rough, look[METALLIC], alpha_of(rough), cosine,
     )  # fmt: skip
-    point[SPLIT_A], point[SPLIT_B] = split_sum_at(world.table, cosine, rough)
+    point[SPLIT_A], point[SPLIT_B] = split_sum_at(world, cosine, rough)
 
 
 @njit(cache=True, nogil=True)
-def _lay_on(world: World, moment, body, face, u, v, width, point):  # type: ignore[no-untyped-def]
+def _lay_on(world, moment, body, face, u, v, width, point):  # type: ignore[no-untyped-def]
     """Multiply a point's colour by its texture or vertex colours, and bend its normal."""
-    look = world.looks[body]
-    faces = world.arrays[body, FACES]
+    look = look_of(world, body)
+    faces = ints(array_of(world, body, FACES))
     a, b, c = (
-        int(i32_at(faces, 3 * face)), int(i32_at(faces, 3 * face + 1)), int(i32_at(faces, 3 * face + 2)),
+        int(faces[3 * face]), int(faces[3 * face + 1]), int(faces[3 * face + 2]),
     )  # fmt: skip
     w = 1.0 - u - v
-    colors, coords = world.arrays[body, COLORS], world.arrays[body, TEX_COORDS]
-    if colors != 0:
+    tints, coords = array_of(world, body, COLORS), floats(array_of(world, body, TEX_COORDS))
+    if tints != 0:
+        colors = floats(tints)
         for k in range(3):
             point[COLOR + k] *= (
-                w * f32_at(colors, 3 * a + k)
-                + u * f32_at(colors, 3 * b + k)
-                + v * f32_at(colors, 3 * c + k)
+                w * colors[3 * a + k] + u * colors[3 * b + k] + v * colors[3 * c + k]
             )
     if look[TEXTURE] < 0.0 and look[BUMPS] < 0.0:
         return
@@ -289,7 +357,11 @@ def _lay_on(world: World, moment, body, face, u, v, width, point):  # type: igno
     gx, gy, gz = q[6] - q[0], q[7] - q[1], q[8] - q[2]
     fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
     # Box mapping as in simkit.assets.mapping, in the scaled frame.
-    x, y, z = w * q[0] + u * q[3] + v * q[6], w * q[1] + u * q[4] + v * q[7], w * q[2] + u * q[5] + v * q[8]
+    x, y, z = (
+        w * q[0] + u * q[3] + v * q[6],
+        w * q[1] + u * q[4] + v * q[7],
+        w * q[2] + u * q[5] + v * q[8],
+    )
     axis, facing = 0, fx
     if abs(fy) > abs(facing):
         axis, facing = 1, fy
@@ -304,9 +376,9 @@ def _lay_on(world: World, moment, body, face, u, v, width, point):  # type: igno
             tile = look[TILE]
             red, green, blue = texture_at(world, number, along / tile, above / tile, width / tile)
         else:
-            ua, va = f32_at(coords, 2 * a), f32_at(coords, 2 * a + 1)
-            ub, vb = f32_at(coords, 2 * b), f32_at(coords, 2 * b + 1)
-            uc, vc = f32_at(coords, 2 * c), f32_at(coords, 2 * c + 1)
+            ua, va = coords[2 * a], coords[2 * a + 1]
+            ub, vb = coords[2 * b], coords[2 * b + 1]
+            uc, vc = coords[2 * c], coords[2 * c + 1]
             tiles2 = abs((ub - ua) * (vc - va) - (uc - ua) * (vb - va))
             metres2 = math.sqrt(fx * fx + fy * fy + fz * fz)
             footprint = width * math.sqrt(tiles2 / metres2) if metres2 > 0.0 else 0.0
@@ -321,7 +393,15 @@ def _lay_on(world: World, moment, body, face, u, v, width, point):  # type: igno
         red, green, blue = texture_at(
             world, int(look[BUMPS]), along / tile, above / tile, width / tile
         )
-        _bend(world.poses[moment, body], axis, sign, 2 * red - 1, 2 * green - 1, 2 * blue - 1, point)
+        _bend(
+            pose_of(world, moment, body),
+            axis,
+            sign,
+            2 * red - 1,
+            2 * green - 1,
+            2 * blue - 1,
+            point,
+        )
 
 
 @njit(cache=True, nogil=True)

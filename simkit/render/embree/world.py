@@ -1,4 +1,7 @@
-"""What the compiled code reads: one scene as arrays of numbers and addresses.
+"""What the compiled code reads: one scene as one table of addresses and counts.
+
+Compiled functions that take NumPy arrays pay for counting references and for passing shapes, on
+each call; a packet of 16 rays makes hundreds. So they get addresses, as C would.
 
 Column numbers of the tables stand here once, for `simkit.render.embree.packing`, which fills them,
 and for the compiled code, which reads them.
@@ -6,8 +9,11 @@ and for the compiled code, which reads them.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 # World.arrays: addresses of a body's mesh, 0 where it has no such array.
@@ -28,9 +34,20 @@ DIRECTIONAL, POINT, SPOT, AREA_LIGHT = 0.0, 1.0, 2.0, 3.0
 MAX_LEVELS = 16
 """Mip levels of a texture: sides up to 32,768 texels."""
 
+# The table that `World.address` points to: addresses, and some counts.
+(
+    HANDLES, TIMES, POSES, BODIES, CAMERAS, CAMERA_ROWS, ARRAYS, LOOKS, TEXELS, SIZES, OFFSETS, LIGHTS,
+    LIGHT_COUNT, SUN, HAS_ENVIRONMENT, IMAGE, IMAGE_HEIGHT, IRRADIANCE, SPECULAR, LOBE_HEIGHT, TABLE,
+    RAYS, RAY_COLUMNS, ARGUMENTS, NUMBERS,
+) = range(25)  # fmt: skip
 
-class World(NamedTuple):
-    """A scene, or one moment of it.
+# The table that NUMBERS points to.
+AMBIENT, BACKGROUND, SPREAD, NEAREST, FARTHEST, APERTURE, FOCUS = 0, 3, 6, 7, 8, 9, 10
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A scene, or some moments of it.
 
     Attributes:
         handles: (T,) int64, Embree's scene at each moment.
@@ -45,8 +62,8 @@ class World(NamedTuple):
         offsets: (M, MAX_LEVELS) int64, a level's first texel.
         lights: (L, LIGHT_COLUMNS) float64.
         sun: number of the light that makes indirect light, or -1.
-        ambient, background: (3,) float64, linear RGB.
-        lit_by_environment: whether there is an environment.
+        ambient, background: linear RGB.
+        lit: whether there is an environment; the next three are its.
         image, irradiance, specular: see `simkit.render.prefilter.Prefiltered`.
         table: the split sum's, see `simkit.render.prefilter.split_sum_table`.
         rays: (H + 2, W + 2, 3) float64, `camera_rays` of the pixels and of one more on each side.
@@ -66,9 +83,9 @@ class World(NamedTuple):
     offsets: NDArray[Any]
     lights: NDArray[Any]
     sun: int
-    ambient: NDArray[Any]
-    background: NDArray[Any]
-    lit_by_environment: bool
+    ambient: tuple[float, float, float]
+    background: tuple[float, float, float]
+    lit: bool
     image: NDArray[Any]
     irradiance: NDArray[Any]
     specular: NDArray[Any]
@@ -80,3 +97,33 @@ class World(NamedTuple):
     aperture: float
     focus: float
     arguments: NDArray[Any]
+
+    @property
+    def address(self) -> int:
+        """Where compiled code finds the table; good for as long as this object lives."""
+        return int(self._words.ctypes.data)
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.float64]:
+        camera = (self.spread, self.near, self.far, self.aperture, self.focus)
+        return np.array([*self.ambient, *self.background, *camera], dtype=np.float64)
+
+    @cached_property
+    def _words(self) -> NDArray[np.int64]:
+        words = np.zeros(25, dtype=np.int64)
+        tables = {
+            HANDLES: self.handles, POSES: self.poses, CAMERAS: self.cameras, ARRAYS: self.arrays,
+            LOOKS: self.looks, TEXELS: self.texels, SIZES: self.sizes, OFFSETS: self.offsets,
+            LIGHTS: self.lights, IMAGE: self.image, IRRADIANCE: self.irradiance,
+            SPECULAR: self.specular, TABLE: self.table, RAYS: self.rays, ARGUMENTS: self.arguments,
+            NUMBERS: self._numbers,
+        }  # fmt: skip
+        for place, table in tables.items():
+            assert table.flags.c_contiguous
+            assert table.dtype.itemsize in (4, 8)
+            words[place] = table.ctypes.data
+        words[TIMES], words[BODIES], words[SUN] = len(self.handles), self.poses.shape[1], self.sun
+        words[CAMERA_ROWS], words[LIGHT_COUNT] = len(self.cameras), len(self.lights)
+        words[HAS_ENVIRONMENT], words[RAY_COLUMNS] = self.lit, self.rays.shape[1]
+        words[IMAGE_HEIGHT], words[LOBE_HEIGHT] = self.image.shape[0], self.specular.shape[1]
+        return words

@@ -12,6 +12,10 @@ MAX_VIEWS = 64
 MAX_LIGHTS = 16
 MAX_MAPS = 32
 SKY_MAPS = 24
+SKY_TILE = 256
+"""Side of a map of the sky's light [texels]."""
+
+SKY_COLUMNS = 5
 
 BODY_BLOCK, VIEW_BLOCK, LIGHT_BLOCK, SKY_BLOCK = range(4)
 """Binding points."""

@@ -17,9 +17,6 @@ from simkit.scene import Light, Scene
 
 _KINDS = {"directional": 0, "point": 1, "spot": 2, "area": 3}
 
-SKY_TILE = 256
-SKY_COLUMNS = 5
-
 
 @dataclass(eq=False)
 class Lighting:
@@ -28,12 +25,14 @@ class Lighting:
     Attributes:
         block: `blocks.LIGHTS`, without the environment's part.
         features: what the shader needs to know.
+        calls: GLSL that adds the lights up.
         maps: (map, x, y) of the shadow maps in an atlas of `columns` by `rows` tiles.
         casters: bodies drawn into each map.
     """
 
     block: np.ndarray
     features: frozenset[str]
+    calls: str
     maps: list[tuple[Map, int, int]] = field(default_factory=list)
     casters: list[list[Drawn]] = field(default_factory=list)
     columns: int = 1
@@ -54,20 +53,19 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
     block = np.zeros((), dtype=blocks.LIGHTS)
     block["counts"][0] = len(lights)
     block["ambient"][:3] = scene.ambient
-    features: set[str] = {"LIGHTS"} if lights else set()
+    features: set[str] = set()
+    calls = []
     found: list[Map] = []
     casters: list[list[Drawn]] = []
     for place, light in enumerate(lights):
         _fill(block["lights"][place], light)
-        features |= _features(light)
         near = None if light.kind == "directional" else np.asarray(light.position)
         casting = casts_for(np.asarray(light.direction), bodies, near)
         maps = maps_of(light, [body.box for body in casting], side)
+        soft = _is_soft(light)
+        calls.append(_call(light, place, len(found), len(maps), soft))
         if maps:
-            soft = int(_is_soft(light))
-            block["lights"][place]["shadow"] = len(found), len(maps), soft, 0
             features |= {"SHADOWS"} | ({"SOFT"} if soft else set())
-            features |= {"CUBES"} if len(maps) == 6 else set()
             found += maps
             casters += [casting] * len(maps)
     if len(found) > blocks.MAX_MAPS:
@@ -82,7 +80,9 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
     rows = max(-(-len(found) // columns), 1)
     if any(scene.ambient):
         features.add("AMBIENT")
-    return Lighting(block, frozenset(features), placed, casters, columns, rows)
+    return Lighting(
+        block, frozenset(features), "\n    ".join(calls), placed, casters, columns, rows
+    )
 
 
 def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
@@ -96,7 +96,7 @@ def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
     for number in range(blocks.SKY_MAPS):
         height = 1 - (2 * number + 1) / blocks.SKY_MAPS
         towards = direction(number * math.pi * (3 - math.sqrt(5)), math.asin(height))
-        maps.append(parallel_map(-towards, points, SKY_TILE, reach))
+        maps.append(parallel_map(-towards, points, blocks.SKY_TILE, reach))
     return maps
 
 
@@ -104,10 +104,13 @@ def sky_block(maps: list[Map]) -> np.ndarray:
     """Return the uniform block of `sky_maps`."""
     block = np.zeros(len(maps), dtype=blocks.SKY)
     for number, one in enumerate(maps):
-        x, y = number % SKY_COLUMNS * SKY_TILE, number // SKY_COLUMNS * SKY_TILE
-        matrix = one.texel_from_world(x, y, SKY_TILE)
+        x, y = (
+            number % blocks.SKY_COLUMNS * blocks.SKY_TILE,
+            number // blocks.SKY_COLUMNS * blocks.SKY_TILE,
+        )
+        matrix = one.texel_from_world(x, y, blocks.SKY_TILE)
         block[number]["x"], block[number]["y"], block[number]["z"] = matrix[:3]
-        block[number]["direction"] = (*(-one.forward), 2 * one.extent / SKY_TILE)
+        block[number]["direction"] = (*(-one.forward), 2 * one.extent / blocks.SKY_TILE)
     return block
 
 
@@ -159,7 +162,20 @@ def _is_soft(light: Light) -> bool:
     return light.kind == "area" or light.radius > 0
 
 
-def _features(light: Light) -> set[str]:
-    if light.kind == "area":
-        return {"AREA_LIGHTS"}
-    return {"NEAR_LIGHTS"} if light.kind in ("point", "spot") else set()
+def _call(light: Light, place: int, first: int, maps: int, soft: bool) -> str:
+    """Return GLSL that adds one light, with its shadow."""
+    unshadowed = f"{light.kind}_light(s, lights[{place}], nv, alpha)"
+    if maps == 0:
+        return f"total += {unshadowed};"
+    way = (
+        f"-lights[{place}].direction.xyz"
+        if light.kind == "directional"
+        else f"lights[{place}].position.xyz - s.position"
+    )
+    which = f"maps[{first}]"
+    if maps > 1:
+        which = f"maps[{first} + cube_side(s.position - lights[{place}].position.xyz)]"
+    flags = ", ".join(str(flag).lower() for flag in (soft, light.kind != "area"))
+    shadow = f"shadow({which}, lights[{place}], s, {flags})"
+    lit = f"if (dot(s.flat_normal, {way}) > 0.0) " if light.kind != "area" else ""
+    return f"{lit}total += {unshadowed} * {shadow};"

@@ -7,8 +7,8 @@ from importlib import resources
 
 import moderngl
 
-from simkit.render.brdf import MIN_ROUGHNESS
 from simkit.assets.color import KNEE
+from simkit.render.brdf import MIN_ROUGHNESS
 from simkit.render.gl import blocks
 
 TARGETS = {
@@ -33,6 +33,9 @@ _CONSTANTS = {
     "MAX_SEARCH": 96.0,  # texels in which hiders are looked for
     "SEARCH_TAPS": 16,
     "FILTER_TAPS": 32,
+    "MIN_COSINE": 1e-3,
+    "SKY_TILE": blocks.SKY_TILE,
+    "SKY_COLUMNS": blocks.SKY_COLUMNS,
     "KNEE": KNEE,
 }
 _TONE = """
@@ -71,13 +74,22 @@ class Programs:
         self._made: dict[tuple[object, ...], moderngl.Program] = {}
 
     def surface(
-        self, targets: tuple[str, ...], features: frozenset[str], constants: tuple[tuple[str, int], ...] = ()
+        self, targets: tuple[str, ...], features: frozenset[str], light_calls: str
     ) -> moderngl.Program:
-        """Return the program that draws bodies into `targets` with the `features` defined."""
-        key = ("surface", targets, features, constants)
+        """Return the program that draws bodies into `targets` with the `features` defined.
+
+        `light_calls` is GLSL that adds the lights up. Their numbers stand in it as constants, since
+        llvmpipe reads uniforms at a variable place lane by lane.
+        """
+        light_calls = light_calls if "rgb" in targets else ""
+        key = ("surface", targets, features, light_calls)
         if key not in self._made:
-            head = _head(targets, features, dict(constants))
-            shading = _source("shading.glsl") if "rgb" in targets else ""
+            head = _head(targets, features)
+            shading = (
+                _source("shading.glsl").replace("LIGHT_CALLS", light_calls)
+                if "rgb" in targets
+                else ""
+            )
             fragment = head + _source("blocks.glsl") + shading + _source("surface.frag")
             fragment = fragment.replace("OUTPUTS", _outputs(targets))
             vertex = head + _source("blocks.glsl") + _source("surface.vert")
@@ -89,16 +101,16 @@ class Programs:
         features = features & {"ENVIRONMENT"}
         key = ("background", targets, features)
         if key not in self._made:
-            fragment = _head(targets, features, {}) + _source("background.frag")
+            fragment = _head(targets, features) + _source("background.frag")
             fragment = fragment.replace("OUTPUTS", _outputs(targets))
-            self._made[key] = self._link(_head((), frozenset(), {}) + _source("screen.vert"), fragment)
+            self._made[key] = self._link(_head() + _source("screen.vert"), fragment)
         return self._made[key]
 
     def screen(self, name: str, features: frozenset[str] = frozenset()) -> moderngl.Program:
         """Return the program that runs ``NAME.frag`` over the whole target."""
         key = ("screen", name, features)
         if key not in self._made:
-            head = _head((), features, {})
+            head = _head((), features)
             self._made[key] = self._link(
                 head + _source("screen.vert"), head + _source(f"{name}.frag")
             )
@@ -108,7 +120,7 @@ class Programs:
         """Return the program that draws shadow maps."""
         key = ("depth",)
         if key not in self._made:
-            head = _head((), frozenset(), {})
+            head = _head()
             vertex = head + _source("blocks.glsl") + _source("depth.vert")
             self._made[key] = self._link(vertex, head + _source("depth.frag"))
         return self._made[key]
@@ -130,11 +142,10 @@ def _source(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _head(targets: tuple[str, ...], features: frozenset[str], constants: dict[str, int]) -> str:
-    defines = [f"#define {name} {value}" for name, value in {**_CONSTANTS, **constants}.items()]
+def _head(targets: tuple[str, ...] = (), features: frozenset[str] = frozenset()) -> str:
+    defines = [f"#define {name} {value}" for name, value in _CONSTANTS.items()]
     defines += [f"#define {TARGETS[target][0]}" for target in targets]
     defines += [f"#define {feature}" for feature in sorted(features)]
-    defines.append("#define NORMAL_OF_LABEL normal")
     return "\n".join(["#version 330", *defines, _TONE, ""])
 
 

@@ -71,7 +71,7 @@ class Store:
         """Return the texture that a mesh came with."""
         assert mesh.texture is not None
         image = mesh.texture
-        return self._get(("own", mesh.content_hash), lambda: self._image(image, True, False))
+        return self._get(("own", mesh.content_hash), lambda: self._image(image, srgb=True))
 
     def texture(self, texture: Texture, linear: bool = False) -> moderngl.Texture:
         """Return a tile that repeats; a `linear` one holds no colours and is not decoded."""
@@ -79,16 +79,16 @@ class Store:
         if texture.kind == "image" and Path(texture.path).is_file():
             stat = Path(texture.path).stat()
             key = (*key, stat.st_mtime_ns, stat.st_size)
-        return self._get(key, lambda: self._image(texture_image(texture), not linear, True))
+        return self._get(key, lambda: self._image(texture_image(texture), srgb=not linear))
 
     def face_axes(self, mesh: Mesh, scale: Vec3) -> moderngl.Texture:
         """Return, by face, along which axis box mapping projects it (see ``surface.frag``)."""
         ratio = tuple(factor / scale[0] for factor in scale)
         return self._get(("axes", mesh.content_hash, ratio), lambda: self._axes(mesh, scale))
 
-    def floats(self, key: Hashable, data: NDArray[np.float32], mipmaps: bool) -> Any:
-        """Return a float texture (H, W, C), or an array of them (N, H, W, C); columns repeat."""
-        return self._get(("floats", key), lambda: self._floats(data, mipmaps))
+    def floats(self, key: Hashable, data: NDArray[np.float32], repeat: bool = True) -> Any:
+        """Return a float texture (H, W, C), or an array of them (N, H, W, C); columns may repeat."""
+        return self._get(("floats", key), lambda: self._floats(data, repeat))
 
     def trim(self, in_use: int) -> None:
         """Drop what was used longest ago, but for the last `in_use` things, down to the limit."""
@@ -128,9 +128,7 @@ class Store:
         indices = context.buffer(np.ascontiguousarray(mesh.faces, dtype=np.int32))
         return MeshBuffers(context, buffers, indices), size
 
-    def _image(
-        self, image: NDArray[np.uint8], srgb: bool, repeat: bool
-    ) -> tuple[moderngl.Texture, int]:
+    def _image(self, image: NDArray[np.uint8], srgb: bool) -> tuple[moderngl.Texture, int]:
         height, width = image.shape[:2]
         rgba = np.full((height, width, 4), 255, dtype=np.uint8)
         rgba[..., :3] = image
@@ -140,7 +138,6 @@ class Store:
         texture.build_mipmaps()
         texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
         texture.repeat_x = texture.repeat_y = True
-        del repeat
         texture.anisotropy = self._anisotropy
         return texture, rgba.nbytes * 4 // 3
 
@@ -156,7 +153,7 @@ class Store:
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture, codes.nbytes
 
-    def _floats(self, data: NDArray[np.float32], mipmaps: bool) -> tuple[Any, int]:
+    def _floats(self, data: NDArray[np.float32], repeat: bool) -> tuple[Any, int]:
         *_, height, width, components = data.shape
         flat = np.ascontiguousarray(data)
         texture: Any
@@ -167,7 +164,5 @@ class Store:
         else:
             texture = self._context.texture((width, height), components, flat, dtype="f4")
         texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-        if mipmaps:
-            texture.build_mipmaps()
-        texture.repeat_x, texture.repeat_y = components != 2, False
+        texture.repeat_x, texture.repeat_y = repeat, False
         return texture, flat.nbytes

@@ -46,8 +46,7 @@ float axial(ShadowMap map, float z) {
 }
 
 // Share of the light that arrives, with the receiver taken as a plane (so that it hides not itself).
-float shadow(int index, Surface s, vec3 to_light, vec4 extent) {
-    ShadowMap map = maps[index];
+float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
     vec4 q = map.texel_from_world * vec4(s.position, 1.0);
     if (q.w <= 0.0) return 1.0;
     float away = map.range.w > 0.5 ? 1.0 : q.w;
@@ -67,14 +66,12 @@ float shadow(int index, Surface s, vec3 to_light, vec4 extent) {
     ivec2 low = ivec2(map.tile.xy), high = ivec2(map.tile.zw) - 1;
 
 #ifdef SOFT
-    if (extent.w > 0.0) {
+    if (soft) {
         float distance = map.range.w > 0.5 ? axial(map, q.z) : away;
         // Half axes of the light as seen on the map, in texels for a blocker halfway.
-        Light light = lights[int(extent.x)];
         mat2 axes = mat2(dot(light.right.xyz, map.right.xyz), dot(light.right.xyz, map.up.xyz),
                          dot(light.up.xyz, map.right.xyz), dot(light.up.xyz, map.up.xyz)) / texel;
-        if (extent.y < 0.5) axes = mat2(length(light.right.xyz) / texel); // a disc that faces us
-        bool disc = extent.y < 0.5;
+        if (disc) axes = mat2(length(light.right.xyz) / texel); // a disc that faces us
         float reach = map.range.w > 0.5 ? distance - map.range.x
                                         : (distance - map.range.x) / map.range.x;
         float turn = 2.0 * PI * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
@@ -125,20 +122,11 @@ float shadow(int index, Surface s, vec3 to_light, vec4 extent) {
     return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
 }
 
-float light_shadow(int number, Surface s, vec3 to_light) {
-    ivec4 spec = lights[number].shadow;
-    if (spec.y == 0) return 1.0;
-    vec4 extent = vec4(float(number), lights[number].position.w == float(AREA) ? 1.0 : 0.0, 0.0,
-                       float(spec.z));
-    int index = spec.x;
-#ifdef CUBES
-    if (spec.y == 6) {
-        vec3 d = -to_light, a = abs(d);
-        int axis = a.x >= a.y && a.x >= a.z ? 0 : a.y >= a.z ? 1 : 2;
-        index += 2 * axis + (d[axis] < 0.0 ? 1 : 0);
-    }
-#endif
-    return shadow(index, s, to_light, extent);
+// The side of a cube about a point light that a surface lies on.
+int cube_side(vec3 d) {
+    vec3 a = abs(d);
+    int axis = a.x >= a.y && a.x >= a.z ? 0 : a.y >= a.z ? 1 : 2;
+    return 2 * axis + (d[axis] < 0.0 ? 1 : 0);
 }
 #endif
 
@@ -166,7 +154,6 @@ vec3 brdf(Surface s, vec3 l, float nl, float nv, float alpha) {
          + fresnel * ggx_specular(nl, nv, nh, alpha);
 }
 
-#ifdef AREA_LIGHTS
 // Irradiance of a rectangle of radiance 1 (Lambert's formula over its edges), clipped at the horizon
 // by clamping its corners' heights: exact where all of it is above.
 float rectangle_irradiance(Surface s, Light light) {
@@ -193,9 +180,8 @@ float rectangle_irradiance(Surface s, Light light) {
     return 0.5 * abs(dot(flux, s.normal));
 }
 
-vec3 area_light(Surface s, Light light, float nv, float alpha, out vec3 to_light) {
+vec3 area_light(Surface s, Light light, float nv, float alpha) {
     vec3 middle = light.position.xyz - s.position;
-    to_light = normalize(middle);
     if (dot(middle, light.direction.xyz) >= 0.0) return vec3(0.0); // behind it
     // Highlight: the rectangle's point nearest to the mirrored ray (Karis 2013), its lobe widened.
     vec3 r = reflect(-s.view, s.normal);
@@ -224,7 +210,6 @@ vec3 area_light(Surface s, Light light, float nv, float alpha, out vec3 to_light
                  * rectangle_irradiance(s, light);
     return light.radiance.rgb * (diffuse + fresnel * specular);
 }
-#endif
 
 #ifdef ENVIRONMENT
 uniform sampler2D environment_image;
@@ -297,48 +282,33 @@ float openness(Surface s) {
 uniform sampler2D split_sum;
 #endif
 
+vec3 directional_light(Surface s, Light light, float nv, float alpha) {
+    vec3 l = -light.direction.xyz;
+    float nl = max(dot(s.normal, l), 0.0);
+    return light.radiance.rgb * nl * brdf(s, l, nl, nv, alpha);
+}
+
+vec3 point_light(Surface s, Light light, float nv, float alpha) {
+    vec3 way = light.position.xyz - s.position;
+    float d2 = max(dot(way, way), 1e-8);
+    vec3 l = way * inversesqrt(d2);
+    float nl = max(dot(s.normal, l), 0.0);
+    return light.radiance.rgb / d2 * nl * brdf(s, l, nl, nv, alpha);
+}
+
+vec3 spot_light(Surface s, Light light, float nv, float alpha) {
+    vec3 l = normalize(light.position.xyz - s.position);
+    float cone = light.radiance.w;
+    float angle = acos(clamp(-dot(l, light.direction.xyz), -1.0, 1.0));
+    float t = clamp((cone - angle) / (0.2 * cone), 0.0, 1.0);
+    return t * t * (3.0 - 2.0 * t) * point_light(s, light, nv, alpha);
+}
+
 vec3 shade(Surface s) {
     float alpha = s.roughness * s.roughness;
-    float nv = clamp(dot(s.normal, s.view), 0.0, 1.0);
+    float nv = clamp(dot(s.normal, s.view), MIN_COSINE, 1.0);
     vec3 total = vec3(0.0);
-#ifdef LIGHTS
-    for (int i = 0; i < counts.x; ++i) {
-        vec3 l = vec3(0.0), arriving = vec3(0.0), reflected;
-        int kind = int(lights[i].position.w);
-#ifdef AREA_LIGHTS
-        if (kind == AREA) {
-            reflected = area_light(s, lights[i], nv, alpha, l);
-            if (dot(reflected, vec3(1.0)) <= 0.0) continue;
-        } else
-#endif
-        {
-            arriving = lights[i].radiance.rgb;
-            l = -lights[i].direction.xyz;
-#ifdef NEAR_LIGHTS
-            if (kind != DIRECTIONAL) {
-                vec3 way = lights[i].position.xyz - s.position;
-                float d2 = max(dot(way, way), 1e-8);
-                l = way * inversesqrt(d2);
-                arriving /= d2;
-                if (kind == SPOT) {
-                    float cone = lights[i].radiance.w;
-                    float angle = acos(clamp(-dot(l, lights[i].direction.xyz), -1.0, 1.0));
-                    float t = clamp((cone - angle) / (0.2 * cone), 0.0, 1.0);
-                    arriving *= t * t * (3.0 - 2.0 * t);
-                }
-            }
-#endif
-            float nl = dot(s.normal, l);
-            if (nl <= 0.0) continue;
-            reflected = arriving * nl * brdf(s, l, nl, nv, alpha);
-        }
-#ifdef SHADOWS
-        if (dot(s.flat_normal, l) <= 0.0 && lights[i].shadow.y > 0) continue;
-        reflected *= light_shadow(i, s, l);
-#endif
-        total += reflected;
-    }
-#endif
+    LIGHT_CALLS
 #if defined(ENVIRONMENT) || defined(AMBIENT)
     vec3 f0 = mix(vec3(0.04), s.base, s.metallic);
     vec2 ab = textureLod(split_sum, vec2(nv, s.roughness), 0.0).rg;

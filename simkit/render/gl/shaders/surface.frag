@@ -45,6 +45,17 @@ vec2 box_uv(mat2x3 axes, float size) {
 }
 #endif
 
+#ifdef ANISOTROPIC
+#define TEXEL texture
+#else
+// The mip level at which a pixel's footprint has the area of a texel.
+vec4 TEXEL(sampler2D image, vec2 place) {
+    vec2 texels = place * vec2(textureSize(image, 0));
+    vec2 x = dFdx(texels), y = dFdy(texels);
+    return textureLod(image, place, 0.5 * log2(abs(x.x * y.y - x.y * y.x) + 1e-12));
+}
+#endif
+
 void main() {
     vec3 towards_eye = eye - world_position;
     vec3 flat_normal = cross(dFdx(world_position), dFdy(world_position));
@@ -53,6 +64,9 @@ void main() {
     vec3 normal = normalize(world_normal);
     flat_normal = size > 0.0 ? flat_normal / size : normal;
     normal *= dot(normal, flat_normal) < 0.0 ? -1.0 : 1.0;
+    // An interpolated normal that looks away is bent until it is at right angles to the ray.
+    vec3 view = normalize(towards_eye);
+    normal = normalize(normal - min(dot(normal, view), 0.0) * view);
 
 #ifdef LABEL_DEPTH
     depth_out = z_depth;
@@ -61,7 +75,7 @@ void main() {
     instance_out = uint(body.ids.x);
 #endif
 #ifdef LABEL_NORMAL
-    normal_out = vec4(normalize(camera_from_world * (NORMAL_OF_LABEL)), 0.0);
+    normal_out = vec4(normalize(camera_from_world * (normal)), 0.0);
 #endif
 #ifdef LABEL_FLAT_NORMAL
     flat_normal_out = vec4(flat_normal, 0.0);
@@ -79,26 +93,26 @@ void main() {
     mat2x3 axes = box_axes();
 #endif
 #ifdef OWN_TEXTURE
-    base *= texture(base_texture, uv).rgb;
+    base *= TEXEL(base_texture, uv).rgb;
 #endif
 #ifdef BOX_TEXTURE
-    base *= texture(base_texture, box_uv(axes, body.tiling.x)).rgb;
+    base *= TEXEL(base_texture, box_uv(axes, body.tiling.x)).rgb;
 #endif
 #ifdef VERTEX_COLORS
     base *= vertex_color;
 #endif
 #ifdef NORMAL_MAP
-    vec3 bump = texture(normal_map, box_uv(axes, body.tiling.y)).xyz * 2.0 - 1.0;
+    vec3 bump = TEXEL(normal_map, box_uv(axes, body.tiling.y)).xyz * 2.0 - 1.0;
     mat3 turn = mat3(body.world_from_model);
     vec3 along_u = turn * (axes[0] / body.scale.xyz);
     along_u = normalize(along_u - normal * dot(normal, along_u));
     vec3 along_v = turn * (axes[1] / body.scale.xyz);
-    along_v = along_v - normal * dot(normal, along_v);
-    along_v = normalize(along_v - along_u * dot(along_u, along_v));
-    normal = normalize(bump.x * along_u + bump.y * along_v + bump.z * normal);
+    along_v = normalize(along_v - normal * dot(normal, along_v));
+    vec3 bent = normalize(bump.x * along_u + bump.y * along_v + bump.z * normal);
+    normal = dot(bent, view) > 0.0 ? bent : normal;
 #endif
     Surface surface = Surface(
-        world_position, normal, flat_normal, normalize(towards_eye),
+        world_position, normal, flat_normal, view,
         base, max(body.surface.w, MIN_ROUGHNESS), body.tiling.z);
     color_out = vec4(shade(surface), sample_weight);
 #endif

@@ -5,6 +5,7 @@ in vec3 in_color; // linear RGB
 
 uniform int first_view;
 uniform vec2 shift; // of the sample from the pixel's centre, in clip space
+uniform vec2 slice; // of the depth range: scale, offset
 
 out vec3 model_position;
 out vec3 world_position;
@@ -34,10 +35,11 @@ void main() {
     gl_ClipDistance[3] = clip.w - clip.y;
     clip.xy = clip.xy * view.tile.xy + clip.w * view.tile.zw;
 #endif
+    clip.z = clip.z * slice.x + clip.w * slice.y;
     gl_Position = clip;
     model_position = in_position;
     world_position = world.xyz;
-    world_normal = mat3(body.world_from_normal) * in_normal;
+    world_normal = normalize(mat3(body.world_from_normal) * in_normal);
     z_depth = camera.z;
     eye = view.eye.xyz;
 #ifdef LABEL_NORMAL

@@ -1,0 +1,77 @@
+"""The working memory of compiled passes: one packet of rays, and what is known of its lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simkit.embree import FIELDS, PACKET
+from simkit.render.embree.surface import (
+    ACTIVE,
+    AROUND,
+    BASES,
+    COLUMNS,
+    FAR_POINTS,
+    FOUND,
+    GATHERED,
+    LANES,
+    LIGHT_RAYS,
+    MARKS,
+    MOMENTS,
+    NEEDY,
+    OUT,
+    POINT_COLUMNS,
+    POINTS,
+    RAYS_AT,
+    ROWS,
+    SAMPLE,
+    SEEN,
+    SINGLE,
+    TOTALS,
+    VISIBLE,
+    WEIGHTS,
+)
+
+_WORDS_A_LANE = {
+    RAYS_AT: FIELDS,  # as Embree has packets; 4-byte words, as the next two: the rest is spare
+    LANES: 1,
+    SINGLE: 2,
+    MOMENTS: 1,
+    MARKS: 1,
+    POINTS: POINT_COLUMNS,
+    ACTIVE: 1,
+    COLUMNS: 1,
+    ROWS: 1,
+    SAMPLE: 1,
+    OUT: 3,
+    SEEN: 1,
+    BASES: 6,
+    LIGHT_RAYS: 4,
+    GATHERED: 3,
+    VISIBLE: 1,
+    WEIGHTS: 1,
+    TOTALS: 1,
+    FAR_POINTS: 8,
+    AROUND: 4,
+    FOUND: 1,
+    NEEDY: 1,
+}
+
+
+class Memory:
+    """Memory of a fixed size, each piece 64-byte aligned, and the table of their addresses."""
+
+    def __init__(self) -> None:
+        sizes = {piece: -(-words * 8 * PACKET // 64) * 64 for piece, words in _WORDS_A_LANE.items()}
+        self._raw = np.zeros(sum(sizes.values()) + 64, dtype=np.uint8)
+        self._table: NDArray[np.int64] = np.zeros(len(sizes), dtype=np.int64)
+        at = self._raw.ctypes.data
+        at += -at % 64
+        for piece, size in sizes.items():
+            self._table[piece] = at
+            at += size
+
+    @property
+    def address(self) -> int:
+        """Where compiled code finds the table; good for as long as this object lives."""
+        return int(self._table.ctypes.data)
