@@ -63,6 +63,7 @@ class CameraPlacement(Randomizer):
 
     Options = CameraOptions
     stage = "view"
+    places_camera = True
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
         options = self.options

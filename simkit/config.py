@@ -135,6 +135,7 @@ def resolve(data: Mapping[Any, Any]) -> Config:
     backend, backend_options = _plugin("renderers", "render", "backend", DEFAULT_BACKEND, data)
     defaults = registry.load("scenes", family).randomizers
     randomizers = _randomizers(defaults, data.get("randomizers"))
+    _check_camera(family, list(randomizers))
     _check_labels(run.labels, backend)
     return Config(run, family, family_options, randomizers, backend, backend_options)
 
@@ -167,7 +168,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path}{line}: no valid YAML: {getattr(error, 'problem', error)}"
         ) from None
-    if not isinstance(data, DictConfig):
+    if not isinstance(data, DictConfig) or not isinstance(yaml.safe_load(text), dict | None):
         raise ConfigError(f"{path}: holds no mapping; write 'key: value' lines")
     return dict(OmegaConf.to_container(data))  # type: ignore[arg-type]
 
@@ -218,6 +219,17 @@ def _randomizers(defaults: tuple[str, ...], node: Any) -> dict[str, Any]:
         plugin: type[Randomizer] = registry.load("randomizers", name)
         options[name] = build(plugin.Options, node.get(name), f"randomizers.{name}")
     return options
+
+
+def _check_camera(family: str, randomizers: list[str]) -> None:
+    plugins = [registry.load("scenes", family)]
+    plugins += [registry.load("randomizers", name) for name in randomizers]
+    if not any(plugin.places_camera for plugin in plugins):
+        known = registry.names("randomizers")
+        able = [name for name in known if registry.load("randomizers", name).places_camera]
+        raise ConfigError(
+            f"randomizers: none of them places a camera; add one of {', '.join(able)}"
+        )
 
 
 def _check_labels(labels: list[str], backend: str) -> None:

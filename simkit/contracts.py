@@ -29,9 +29,11 @@ class SceneFamily(ABC):
     Attributes:
         Options: options class (see `simkit.options`); its object is `self.options`.
         randomizers: those that run by default, in this order; a config changes or adds to them.
+        places_camera: whether it gives the scene its camera.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
+    places_camera: ClassVar[bool] = False
     randomizers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: Any, library: Library) -> None:
@@ -53,10 +55,12 @@ class Randomizer(ABC):
     Attributes:
         Options: options class; what varies is declared in it with `simkit.options.varied`.
         stage: one of `STAGES`. May be set on the object from an option.
+        places_camera: whether it gives the scene its camera.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
     stage: str = "scene"
+    places_camera: ClassVar[bool] = False
 
     def __init__(self, options: Any, library: Library) -> None:
         self.options = options

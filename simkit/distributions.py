@@ -137,7 +137,10 @@ class LogUniform(Range):
 
 @dataclass(frozen=True)
 class Normal(Range):
-    """Normal with `mean` and `std` before it is cut off at [low, high]; one draw by the inverse CDF."""
+    """Normal with `mean` and `std` before it is cut off at [low, high]; one draw by the inverse CDF.
+
+    A range beyond 37 standard deviations, where no float holds a probability, gives its nearer end.
+    """
 
     mean: float
     std: float
@@ -152,13 +155,15 @@ class Normal(Range):
             )
 
     def sample(self, rng: np.random.Generator) -> float:
-        below, up_to = (
-            ndtr((self.low - self.mean) / self.std),
-            ndtr((self.high - self.mean) / self.std),
-        )
+        below, up_to, sign = self._tail()
         quantile = below + (up_to - below) * rng.random()
-        value = self.mean + self.std * float(ndtri(quantile))
+        value = self.mean + sign * self.std * float(ndtri(quantile))
         return float(min(max(value, self.low), self.high))
+
+    def _tail(self) -> tuple[float, float, int]:
+        """Return the CDF at both ends, taken on the side where it is precise, and that side's sign."""
+        a, b = (self.low - self.mean) / self.std, (self.high - self.mean) / self.std
+        return (ndtr(-b), ndtr(-a), -1) if a > 0 else (ndtr(a), ndtr(b), 1)
 
     def to_config(self) -> Any:
         return {"normal": {"mean": self.mean, "std": self.std, "low": self.low, "high": self.high}}
@@ -211,9 +216,10 @@ class Choice(Distribution):
 
     def sample(self, rng: np.random.Generator) -> Value:
         weights = np.ones(len(self.values)) if self.weights is None else np.array(self.weights)
-        edges = np.cumsum(weights / weights.sum())
+        possible = np.flatnonzero(weights)
+        edges = np.cumsum(weights[possible] / weights.sum())
         place = int(np.searchsorted(edges, rng.random(), side="right"))
-        return self.values[min(place, len(self.values) - 1)]
+        return self.values[possible[min(place, len(possible) - 1)]]
 
     def contains(self, value: Any) -> bool:
         return value in self.values

@@ -6,6 +6,7 @@ Families put the surface that things rest on at z = 0 of the world. A body whose
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +14,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, HalfspaceIntersection
 
 from simkit.assets.library import Library
 from simkit.bullet import Client
 from simkit.errors import PhysicsError
 from simkit.options import setting
-from simkit.scene import Body, Scene, quaternion, vec3
+from simkit.scene import Body, Scene, Vec3, quaternion, vec3
 
-COLLISION_MARGIN = 0.0002
-"""Bullet's skin around a hull [m]. Its default of 1 mm leaves a visible gap of 2 mm below bodies."""
+COLLISION_MARGIN = 0.001
+"""Bullet's skin around each hull of a compound [m]; it cannot be changed, so hulls are shrunk by it."""
 
 STEPS_PER_CHECK = 5
 CALM_DAMPING = 0.99
@@ -78,7 +79,7 @@ class Physics:
         self.library = library
         self._client = Client()
         self._folder = tempfile.TemporaryDirectory(prefix="simkit-physics-")
-        self._files: dict[str, str] = {}
+        self._files: dict[tuple[str, Vec3], str] = {}
 
     def close(self) -> None:
         """Free the client and its temporary files."""
@@ -117,9 +118,7 @@ class Physics:
 
     def _load_body(self, body: Body) -> int:
         client = self._client
-        shape = client.createCollisionShape(
-            client.GEOM_MESH, fileName=self._hull_file(body.model), meshScale=list(body.scale)
-        )
+        shape = client.createCollisionShape(client.GEOM_MESH, fileName=self._hull_file(body))
         if shape < 0:
             raise PhysicsError(
                 f"body '{body.name}': Bullet takes no collision shape of '{body.model}'"
@@ -136,7 +135,6 @@ class Physics:
         client.changeDynamics(
             handle,
             -1,
-            collisionMargin=COLLISION_MARGIN,
             lateralFriction=body.friction,
             rollingFriction=self.options.rolling_friction,
             spinningFriction=self.options.rolling_friction,
@@ -145,12 +143,14 @@ class Physics:
         )
         return handle
 
-    def _hull_file(self, model: str) -> str:
-        if model not in self._files:
+    def _hull_file(self, body: Body) -> str:
+        key = body.model, body.scale
+        if key not in self._files:
+            hulls = [hull * np.array(body.scale) for hull in self.library.collision(body.model)]
             path = Path(self._folder.name) / f"{len(self._files)}.obj"
-            path.write_text(_obj_of(self.library.collision(model)))
-            self._files[model] = str(path)
-        return self._files[model]
+            path.write_text(_obj_of([shrunk(hull, COLLISION_MARGIN) for hull in hulls]))
+            self._files[key] = str(path)
+        return self._files[key]
 
     def _check_overlap(self, scene: Scene, handles: dict[str, int]) -> None:
         names = {handle: name for name, handle in handles.items()}
@@ -170,7 +170,7 @@ class Physics:
         states = dict.fromkeys(free, MOVING)
         calm_for = dict.fromkeys(free, 0.0)
         period = STEPS_PER_CHECK * options.time_step
-        checks = round(options.max_time / period)
+        checks = math.floor(options.max_time / period + 1e-9)
         damped = False
         for check in range(1, checks + 1):
             for _ in range(STEPS_PER_CHECK):
@@ -216,7 +216,9 @@ class Physics:
                 continue
             action = policy[states[body.name]]
             if action == "error":
-                raise PhysicsError(_policy_message(body.name, states[body.name], simulated_time))
+                raise PhysicsError(
+                    _policy_message(body.name, states[body.name], self.options.max_time)
+                )
             if action == "remove":
                 removed.append(body.name)
             else:
@@ -236,13 +238,24 @@ def _report(simulated_time: float, states: dict[str, str], removed: list[str]) -
     return {"simulated_time": simulated_time, **counts, "states": states, "removed": removed}
 
 
-def _policy_message(name: str, state: str, simulated_time: float) -> str:
+def _policy_message(name: str, state: str, max_time: float) -> str:
     if state == FELL:
         return f"'{name}' fell off; physics.on_fell=error forbids it (remove, keep)"
     return (
-        f"'{name}' still moves after {simulated_time:g} s; physics.on_moving=error forbids it "
+        f"'{name}' still moves after {max_time:g} s; physics.on_moving=error forbids it "
         "(remove, keep), or raise physics.max_time"
     )
+
+
+def shrunk(hull: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
+    """Return a convex hull (V, 3) [m] whose faces lie `margin` further in, or as far as it is thick."""
+    planes = ConvexHull(hull).equations
+    middle = hull.mean(axis=0)
+    depth = -(planes[:, :3] @ middle + planes[:, 3]).max()  # of the middle below the nearest face
+    inner = planes + [0.0, 0.0, 0.0, min(margin, 0.5 * depth)]
+    corners = HalfspaceIntersection(inner, middle).intersections
+    kept: NDArray[np.float64] = corners[ConvexHull(corners).vertices]
+    return kept
 
 
 def _obj_of(hulls: list[NDArray[np.float64]]) -> str:

@@ -17,7 +17,7 @@ from simkit.assets.library import Library, load_library
 from simkit.assets.primitives import primitives
 from simkit.config import Config, load_config
 from simkit.contracts import STAGES, Params, Randomizer, SceneFamily
-from simkit.errors import ConfigError, PluginError
+from simkit.errors import PluginError
 from simkit.labels import Annotators, View
 from simkit.physics import Physics
 from simkit.randomness import stream
@@ -107,7 +107,7 @@ class Pipeline:
         with self.stopwatch.stage("randomize"):
             scene, params = self._randomize("view", index, scene, params, given or {})
         if scene.camera is None:
-            raise ConfigError("randomizers: none of them places a camera; add 'camera'")
+            raise PluginError("no camera was placed, though a randomizer's places_camera says so")
         with self.stopwatch.stage("render"):
             channels = self._annotators.channels | {"rgb"}
             frame = self.renderer.render(scene, scene.camera, channels)

@@ -24,13 +24,15 @@ from simkit.errors import AssetError
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-MOST_VERTICES = 32
-"""Vertices of a hull. PyBullet takes more, and slows down with them."""
+MOST_VERTICES = 128
+FEWEST_VERTICES = 32
+VERTEX_BUDGET = 256
+"""A model's hulls share this many vertices, within these bounds for each: physics slows with them."""
 NEARLY_CONVEX = 0.995
 """A watertight model that fills this part of its convex hull is taken as convex."""
 THINNEST = 1e-3
 """A flat model's hull is made this thick, relative to its largest extent."""
-REVISION = 1
+REVISION = 2
 """Raise it when this file's results change: it enters the cache's key."""
 
 # A shallower search than CoACD's own (150, 20, 2000). On the embedded parts it takes half the
@@ -39,8 +41,6 @@ _COACD = {
     "mcts_iterations": 30,
     "mcts_nodes": 8,
     "resolution": 500,
-    "decimate": True,
-    "max_ch_vertex": MOST_VERTICES,
     "seed": 0,
 }
 
@@ -84,9 +84,10 @@ def collision_hash(hulls: Iterable[Float]) -> str:
 
 
 def simplified(points: Float, most: int = MOST_VERTICES) -> Float:
-    """Return at most `most` of the hull vertices (H, 3), those that the hull needs most.
+    """Return a hull of at most `most` vertices for the hull vertices (H, 3), of the same volume.
 
-    Starts from the extreme points along the axes, then takes in the one farthest outside.
+    Starts from the extreme points along the axes, then takes in the one farthest outside. Scaling
+    to the same volume spreads what is missing: else round things sink into what they rest on.
     """
     if len(points) <= most:
         return points
@@ -97,7 +98,11 @@ def simplified(points: Float, most: int = MOST_VERTICES) -> Float:
         outside = (points @ equations[:, :3].T + equations[:, 3]).max(axis=1)
         outside[chosen] = -np.inf
         chosen.append(int(outside.argmax()))
-    return points[sorted(chosen)]
+    few = points[sorted(chosen)]
+    middle = few.mean(axis=0)
+    growth = (ConvexHull(points).volume / ConvexHull(few).volume) ** (1 / 3)
+    grown: Float = middle + growth * (few - middle)
+    return grown
 
 
 def thickened(points: Float) -> Float:
@@ -143,7 +148,8 @@ def _decomposed(points: Float, faces: Int, settings: CollisionSettings) -> Array
     hulls = [hull for vertices, _ in found if (hull := convex_hull(vertices * extent)) is not None]
     if not hulls:
         raise AssetError("a model cannot be decomposed; set models.collision=convex_hull")
-    parts = [simplified(hull[0]) for hull in hulls]
+    share = int(np.clip(VERTEX_BUDGET // len(hulls), FEWEST_VERTICES, MOST_VERTICES))
+    parts = [simplified(hull[0], share) for hull in hulls]
     return {f"hull_{i:04d}": part for i, part in enumerate(parts)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from collections.abc import Iterator
@@ -209,4 +210,7 @@ def _table_of_contents(file: Any, name: str) -> dict[str, dict[str, tuple[int, i
                 contents.setdefault(key, {})[suffix] = (entry.offset_data, entry.size)
     except tarfile.TarError as error:
         raise DatasetError(f"{name}: is damaged: {error}; remove it and generate again") from None
+    file.seek(max(file.seek(0, io.SEEK_END) - 2 * tarfile.BLOCKSIZE, 0))
+    if file.read() != bytes(2 * tarfile.BLOCKSIZE):  # tarfile takes a cut header for the end
+        raise DatasetError(f"{name}: is damaged: it has no end; remove it and generate again")
     return contents

@@ -21,11 +21,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simkit.assets.environments import environment_image, pixel_directions
-from simkit.render.brdf import alpha_of, smith_visibility
+from simkit.render.brdf import alpha_of, compiled, smith_visibility
 from simkit.scene import Environment
 
 Float32 = NDArray[np.float32]
@@ -166,7 +165,7 @@ def _lobe(roughness: float, height: int) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.column_stack([light, light[:, 2], level])[keep])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _filter(normals, lobe, pyramid, starts, height, out):  # type: ignore[no-untyped-def]
     """Fill out (N, 3) with the lobes' weighted means of the environment about normals (N, 3)."""
     for i in range(normals.shape[0]):
@@ -207,7 +206,7 @@ def _filter(normals, lobe, pyramid, starts, height, out):  # type: ignore[no-unt
         out[i, 0], out[i, 1], out[i, 2] = red / total, green / total, blue / total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fill_table(table, samples):  # type: ignore[no-untyped-def]
     """Integrate f0's scale and offset by GGX importance sampling, as Karis' `IntegrateBRDF`."""
     rows, columns = table.shape[0], table.shape[1]

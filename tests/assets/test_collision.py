@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from simkit.assets import collision
+from simkit.assets import cache, collision
 from simkit.assets.cache import cache_dir, cached_arrays
 from simkit.assets.collision import CollisionSettings, collision_hash, convex_parts, simplified
 from simkit.assets.library import load_library
@@ -57,6 +57,7 @@ def test_second_time_comes_from_the_cache(
         return {"hull_0000": np.eye(4, 3), "hull_0001": np.eye(4, 3) + 1}
 
     monkeypatch.setattr(collision, "_decomposed", decomposed)
+    monkeypatch.setattr(cache, "SHIPPED", cache_dir() / "nothing")
     first = convex_parts(elbow_mesh, CollisionSettings())
     second = convex_parts(elbow_mesh, CollisionSettings())
     assert len(calls) == 1
@@ -87,13 +88,16 @@ def test_convex_models_are_their_own_hull() -> None:
     assert len(hull) == 1
 
 
-def test_simplified_keeps_extremes() -> None:
+def test_simplified_keeps_extreme_directions_and_volume() -> None:
     rng = np.random.default_rng(1)
     points = rng.normal(size=(400, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     few = simplified(points, 40)
     assert len(few) == 40
-    assert np.allclose(few.max(axis=0), points.max(axis=0))
+    assert ConvexHull(few).volume == pytest.approx(ConvexHull(points).volume)
+    extents = np.ptp(few, axis=0) / np.ptp(points, axis=0)
+    assert np.allclose(extents, extents[0])
+    assert 1 < extents[0] < 1.15
 
 
 def test_cache_folder_follows_the_environment(

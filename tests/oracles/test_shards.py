@@ -122,20 +122,7 @@ def test_verify_finds_a_changed_byte(small_dataset: Path, tmp_path: Path) -> Non
     assert simkit.open_dataset(tmp_path).verify() == [4]
 
 
-@pytest.mark.parametrize(
-    "cut",
-    [
-        100,
-        600,
-        pytest.param(
-            5000,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="cut within a later header: tarfile ends quietly, then KeyError",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("cut", [100, 600, 5000])  # the last lies within a later header
 def test_a_truncated_shard_is_named(small_dataset: Path, tmp_path: Path, cut: int) -> None:
     for path in small_dataset.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -92,14 +92,25 @@ class Embree(Renderer):
                 band.world.address, self._memory.address, band.first, band.last, band.side, seen.body, seen.face,
                 seen.place, seen.reach,
             )  # fmt: skip
-        frame = _labels(bands, seen, camera, channels, self._memory)
+        normal = np.zeros((0, 0, 3), dtype=np.float32)
+        if "normal" in channels:
+            normal = np.zeros((camera.height, camera.width, 3), dtype=np.float32)
+        frame: dict[str, NDArray[np.generic]] = {}
         if "rgb" in channels:
-            frame["rgb"] = self._colors(scene, camera, packed, bands, seen)
+            frame["rgb"] = self._colors(scene, camera, packed, bands, seen, normal)
+        frame.update(_labels(bands, seen, camera, channels, self._memory, normal))
         return Frame(frame)
 
     def _colors(
-        self, scene: Scene, camera: Camera, packed: Packed, bands: list[_Band], seen: _Seen
+        self,
+        scene: Scene,
+        camera: Camera,
+        packed: Packed,
+        bands: list[_Band],
+        seen: _Seen,
+        camera_normals: NDArray[np.float32],
     ) -> NDArray[np.float32]:
+        """Return the colours; unless they are blurred, fill the normals' label too, if it has a size."""
         options, memory = self.options, self._memory.address
         shape = (camera.height, camera.width)
         rgb = np.zeros((*shape, 3), dtype=np.float32)
@@ -131,7 +142,7 @@ class Embree(Renderer):
         for band in bands:
             passes.shade(
                 band.world.address, memory, band.first, band.last, band.side, options.shadow_samples, *hit,
-                gathered, rgb, normals, light,
+                gathered, rgb, normals, light, camera_normals,
             )  # fmt: skip
         if options.aa_samples:
             found = np.zeros(shape, dtype=np.bool_)
@@ -177,17 +188,25 @@ class _Band:
 
 
 def _labels(
-    bands: list[_Band], seen: _Seen, camera: Camera, channels: frozenset[str], memory: Memory
+    bands: list[_Band],
+    seen: _Seen,
+    camera: Camera,
+    channels: frozenset[str],
+    memory: Memory,
+    normal: NDArray[np.float32],
 ) -> dict[str, NDArray[np.generic]]:
-    shape = (camera.height, camera.width, 3)
+    """Return the channels that are labels; `normal` is filled unless shading has done so."""
     none = np.zeros((0, 0, 3), dtype=np.float32)
-    normal = np.zeros(shape, dtype=np.float32) if "normal" in channels else none
-    coords = np.zeros(shape, dtype=np.float32) if "object_coords" in channels else none
-    if "normal" in channels or "object_coords" in channels:
+    coords = none
+    if "object_coords" in channels:
+        coords = np.zeros((camera.height, camera.width, 3), dtype=np.float32)
+    shaded = bool(normal.any())
+    exact = "object_coords" in channels or "barycentric" in channels
+    if exact or ("normal" in channels and not shaded):
         for band in bands:
             passes.labels(
-                band.world.address, memory.address, band.first, band.last, seen.body, seen.face,
-                seen.place, normal, coords,
+                band.world.address, memory.address, band.first, band.last, exact, seen.body,
+                seen.face, seen.place, seen.reach, none if shaded else normal, coords,
             )  # fmt: skip
     made: dict[str, NDArray[np.generic]] = {}
     if "instance" in channels:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from simkit.embree import DIRECTION, FAR, GEOMETRY, INSTANCE, NOTHING, PACKET, TRIANGLE
 from simkit.render.brdf import (
     brdf_channel,
+    compiled,
+    energy_boost,
     environment_weights,
     specular_and_fresnel,
     spot_falloff,
@@ -93,7 +93,7 @@ _R2 = (0.7548776662466927, 0.5698402909980532)
 _DITHER = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703, 0.4503044038573194)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sample_pair(column, row, number):  # type: ignore[no-untyped-def]
     """Return sample `number` of a pixel: two numbers in [0, 1), evenly spread with the neighbours'."""
     a = column * _DITHER[0] + row * _DITHER[1] + number * _R2[0]
@@ -101,7 +101,7 @@ def sample_pair(column, row, number):  # type: ignore[no-untyped-def]
     return a - math.floor(a), b - math.floor(b)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def frame_about(x, y, z):  # type: ignore[no-untyped-def]
     """Return two unit vectors at right angles to a unit vector (Duff et al., JCGT 2017)."""
     sign = 1.0 if z >= 0.0 else -1.0
@@ -110,7 +110,7 @@ def frame_about(x, y, z):  # type: ignore[no-untyped-def]
     return 1.0 + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
     """Return unit direction to a light's sample, its distance, and irradiance / (pi power) facing it."""
     kind = light[KIND]
@@ -119,7 +119,8 @@ def _light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
         if light[RADIUS] > 0.0:
             x, y, z = _disc(x, y, z, math.tan(min(light[RADIUS], 1.5)), s1, s2)
             length = math.sqrt(x * x + y * y + z * z)
-            x, y, z = x / length, y / length, z / length
+            inverse = 1.0 / length
+            x, y, z = x * inverse, y * inverse, z * inverse
         return x, y, z, FAR_AWAY, 1.0
     x = light[POSITION] - point[AT]
     y = light[POSITION + 1] - point[AT + 1]
@@ -131,7 +132,8 @@ def _light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
         z += light[SIDE + 2] * for_side + light[UP + 2] * for_up
     distance2 = max(x * x + y * y + z * z, 1e-12)
     distance = math.sqrt(distance2)
-    x, y, z = x / distance, y / distance, z / distance
+    inverse = 1.0 / distance
+    x, y, z = x * inverse, y * inverse, z * inverse
     falloff = 1.0 / distance2
     if kind == AREA_LIGHT:
         cosine = -(x * light[TOWARDS] + y * light[TOWARDS + 1] + z * light[TOWARDS + 2])
@@ -146,7 +148,7 @@ def _light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
     return x, y, z, distance, falloff
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _disc(x, y, z, radius, s1, s2):  # type: ignore[no-untyped-def]
     """Return a unit vector moved to a point of the disc of some radius about its tip."""
     r, turn = radius * math.sqrt(s1), 2.0 * math.pi * s2
@@ -155,7 +157,7 @@ def _disc(x, y, z, radius, s1, s2):  # type: ignore[no-untyped-def]
     return x + a * tx + b * ux, y + a * ty + b * uy, z + a * tz + b * uz
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def direct_light(  # type: ignore[no-untyped-def]
     world, memory, count
 ):
@@ -222,7 +224,7 @@ def direct_light(  # type: ignore[no-untyped-def]
                 out[3 * lane + k] += gathered[3 * lane + k] * (light[POWER + k] / taken)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _agreed(active, visible):  # type: ignore[no-untyped-def]
     """Return whether all points of a packet saw all of the first samples, or each saw none."""
     low, high = False, False
@@ -237,13 +239,14 @@ def _agreed(active, visible):  # type: ignore[no-untyped-def]
     return not (low and high)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _reflect(point, sample, gathered):  # type: ignore[no-untyped-def]
     """Add pi times falloff times n.l times the BRDF, for a light sample (x, y, z, falloff)."""
     x, y, z = sample[0], sample[1], sample[2]
     hx, hy, hz = x + point[VIEW], y + point[VIEW + 1], z + point[VIEW + 2]
     length = max(math.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-    hx, hy, hz = hx / length, hy / length, hz / length
+    inverse = 1.0 / length
+    hx, hy, hz = hx * inverse, hy * inverse, hz * inverse
     n_l = x * point[SMOOTH] + y * point[SMOOTH + 1] + z * point[SMOOTH + 2]
     n_h = min(max(hx * point[SMOOTH] + hy * point[SMOOTH + 1] + hz * point[SMOOTH + 2], 0.0), 1.0)
     v_h = x * hx + y * hy + z * hz
@@ -253,7 +256,7 @@ def _reflect(point, sample, gathered):  # type: ignore[no-untyped-def]
         gathered[k] += strength * brdf_channel(point[COLOR + k], point[METAL], specular, weight)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def gather(  # type: ignore[no-untyped-def]
     world, memory, active, count, indirect
 ):
@@ -314,7 +317,7 @@ def gather(  # type: ignore[no-untyped-def]
             around[4 * lane] /= total[lane]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cosine_direction(point, s1, s2):  # type: ignore[no-untyped-def]
     """Return a unit direction about the smooth normal, above the face's plane."""
     nx, ny, nz = point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
@@ -330,7 +333,7 @@ def _cosine_direction(point, s1, s2):  # type: ignore[no-untyped-def]
     return x, y, z
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _far_point(world, memory, moment, lane):  # type: ignore[no-untyped-def]
     """Fill a lane's position, normal and body where its ray ended, single precision."""
     f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
@@ -360,7 +363,7 @@ def _far_point(world, memory, moment, lane):  # type: ignore[no-untyped-def]
     mark[6] = body
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
     """Add what the marked points reflect, over `count` rays; `MARKS` says which lanes have one."""
     f, lanes, hits = floats(memory[RAYS_AT]), ints(memory[LANES]), words(memory[MARKS])
@@ -400,7 +403,7 @@ def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
             around[4 * lane + 1 + k] += look[MEAN + k] * light_in / count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def surrounding_light(world, point, gathered, out):  # type: ignore[no-untyped-def]
     """Add to `out` (3,) the ambient light, the environment's, and the indirect light."""
     rough = point[ROUGH]
@@ -419,9 +422,9 @@ def surrounding_light(world, point, gathered, out):  # type: ignore[no-untyped-d
         mirrored = (0.0, 0.0, 0.0)
         open_lobe = 1.0
     a, b, metal = point[SPLIT_A], point[SPLIT_B], point[METAL]
-    closed = max(1.0 - share, 1e-3)
+    closed, boost = max(1.0 - share, 1e-3), energy_boost(a, b)
     for k in range(3):
-        specular, diffuse = environment_weights(point[COLOR + k], metal, a, b)
+        specular, diffuse = environment_weights(point[COLOR + k], metal, a, b, boost)
         light = (specular + diffuse) * doubles(world[NUMBERS])[AMBIENT + k]
         if world[HAS_ENVIRONMENT] != 0:
             n = irradiance_at(

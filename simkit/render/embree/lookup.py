@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from simkit.render.brdf import compiled
 from simkit.render.embree.world import (
     IMAGE,
     IMAGE_HEIGHT,
@@ -47,17 +48,16 @@ uints = _pointer(types.uint32)
 shorts = _pointer(types.uint16)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _bilinear(start, width, height, u, v):  # type: ignore[no-untyped-def]
     """Return (r, g, b) of one level whose first texel is at address `start`; it repeats."""
-    x, y = u * width - 0.5, v * height - 0.5
-    left, top = math.floor(x), math.floor(y)
-    fx, fy = x - left, y - top
-    j0, i0 = int(left) % width, int(top) % height
-    j1, i1 = j0 + 1, i0 + 1
-    if j1 == width:
+    x, y = (u - math.floor(u)) * width + 0.5, (v - math.floor(v)) * height + 0.5
+    j1, i1 = int(x), int(y)
+    fx, fy = x - j1, y - i1
+    j0, i0 = (j1 if j1 > 0 else width) - 1, (i1 if i1 > 0 else height) - 1
+    if j1 >= width:
         j1 = 0
-    if i1 == height:
+    if i1 >= height:
         i1 = 0
     texel = shorts(start)
     a, b = 3 * (i0 * width + j0), 3 * (i0 * width + j1)
@@ -70,7 +70,7 @@ def _bilinear(start, width, height, u, v):  # type: ignore[no-untyped-def]
     return red, green, blue
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def texture_at(world, number, u, v, footprint):  # type: ignore[no-untyped-def]
     """Return (r, g, b) of texture `number` at (u, v), v upwards, seen over `footprint` tiles.
 
@@ -95,7 +95,7 @@ def texture_at(world, number, u, v, footprint):  # type: ignore[no-untyped-def]
     return r, g, b
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def panorama_at(address, height, x, y, z):  # type: ignore[no-untyped-def]
     """Return (r, g, b) of an equirectangular image (H, 2H, 3) in a world direction, bilinear."""
     width = 2 * height
@@ -104,7 +104,7 @@ def panorama_at(address, height, x, y, z):  # type: ignore[no-untyped-def]
     v = math.atan2(math.sqrt(x * x + y * y), z) / math.pi * height - 0.5
     left, top = math.floor(u), math.floor(v)
     fu, fv = u - left, v - top
-    j0 = (int(left) + width) % width
+    j0 = int(left) if left >= 0.0 else width - 1
     j1 = j0 + 1 if j0 + 1 < width else 0
     i0, i1 = max(int(top), 0), min(int(top) + 1, height - 1)
     wa, wb, wc, wd = (1.0 - fu) * (1.0 - fv), fu * (1.0 - fv), (1.0 - fu) * fv, fu * fv
@@ -120,7 +120,7 @@ def panorama_at(address, height, x, y, z):  # type: ignore[no-untyped-def]
     return red, green, blue
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def reflection_at(world, roughness, x, y, z):  # type: ignore[no-untyped-def]
     """Return (r, g, b) of the environment through a lobe of some roughness about a direction."""
     top = len(ROUGHNESS_LEVELS) - 1
@@ -137,7 +137,7 @@ def reflection_at(world, roughness, x, y, z):  # type: ignore[no-untyped-def]
     return r + (r1 - r) * part, g + (g1 - g) * part, b + (b1 - b) * part
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def irradiance_at(address, k, x, y, z):  # type: ignore[no-untyped-def]
     """Return colour k of the irradiance at a normal, see `simkit.render.prefilter.irradiance`."""
     c = floats(address)
@@ -146,7 +146,7 @@ def irradiance_at(address, k, x, y, z):  # type: ignore[no-untyped-def]
     return max(total + c[24 + k] * (x * x - y * y), 0.0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def split_sum_at(world, cosine, roughness):  # type: ignore[no-untyped-def]
     """Return (A, B) of the split sum's table, bilinear."""
     table, size = floats(world[TABLE]), TABLE_SIZE

@@ -38,7 +38,7 @@ _WORDS_A_LANE = {
     SINGLE: 2,
     MOMENTS: 1,
     MARKS: 1,
-    POINTS: POINT_COLUMNS,
+    POINTS: POINT_COLUMNS + 3,  # the 16 lanes' spare words hold one more point, all zero
     ACTIVE: 1,
     COLUMNS: 1,
     ROWS: 1,

@@ -23,6 +23,7 @@ from simkit.render.embree.world import (
     BUMPS,
     BY_BOX,
     CONE,
+    EVEN,
     KIND,
     LIGHT_COLUMNS,
     LOOK_COLUMNS,
@@ -149,6 +150,7 @@ class Packer:
         looks = np.zeros((len(shapes), LOOK_COLUMNS))
         for look, body in zip(looks, scene.bodies, strict=True):
             look[SCALE : SCALE + 3] = body.scale
+            look[EVEN] = len(set(body.scale)) == 1
         mipmaps: list[Mipmap] = []
         if colored:
             for number, body in enumerate(scene.bodies):

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from simkit.embree import PACKET
+from simkit.render.brdf import compiled
 from simkit.render.embree.lighting import direct_light, gather, surrounding_light
 from simkit.render.embree.lookup import doubles, floats, ints, panorama_at, words
 from simkit.render.embree.surface import (
@@ -17,9 +16,11 @@ from simkit.render.embree.surface import (
     AROUND,
     BASES,
     COLUMNS,
+    FLAT,
     LANES,
     MOMENTS,
     OUT,
+    PLAIN,
     ROWS,
     SAMPLE,
     SEEN,
@@ -27,6 +28,7 @@ from simkit.render.embree.surface import (
     array_of,
     cast,
     exact_hit,
+    exact_place,
     fill_point,
     point_of,
     set_ray,
@@ -57,14 +59,14 @@ MATCH_DEPTH = 0.03
 """Pixels share what they gathered if their normals and relative distances differ by less."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def camera_at(world, row, moment):  # type: ignore[no-untyped-def]
     """Return the camera's rotation and position (12,) for a row of the image."""
     own = row if world[CAMERA_ROWS] > 1 else 0
     return doubles(world[CAMERAS] + 96 * (own * world[TIMES] + moment))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def base_ray(world, row, column, right, down, moment, ray):  # type: ignore[no-untyped-def]
     """Fill a world-space ray (6,) through a point right of and below a pixel's centre [px].
 
@@ -92,7 +94,7 @@ def base_ray(world, row, column, right, down, moment, ray):  # type: ignore[no-u
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def aim(world, memory, lane, ray):  # type: ignore[no-untyped-def]
     """Put a camera's ray (6,) into a lane."""
     numbers = doubles(world[NUMBERS])
@@ -100,7 +102,7 @@ def aim(world, memory, lane, ray):  # type: ignore[no-untyped-def]
     set_ray(memory, lane, ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], near, far)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def behind_everything(world, ray, out):  # type: ignore[no-untyped-def]
     """Fill the colour (3,) where a ray meets nothing."""
     if world[HAS_ENVIRONMENT] != 0:
@@ -113,7 +115,7 @@ def behind_everything(world, ray, out):  # type: ignore[no-untyped-def]
             out[k] = numbers[BACKGROUND + k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _tile(number, tiles_across, side, first_row, lane):  # type: ignore[no-untyped-def]
     """Return (row, column) of a lane of a tile."""
     width = PACKET // side
@@ -123,7 +125,7 @@ def _tile(number, tiles_across, side, first_row, lane):  # type: ignore[no-untyp
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def trace(world_at, memory_at, first_row, last_row, side, body, face, place, reach):  # type: ignore[no-untyped-def]
     """Fill what is hit through the pixel centres of some rows.
 
@@ -158,9 +160,14 @@ def trace(world_at, memory_at, first_row, last_row, side, body, face, place, rea
             place[row, column, 0], place[row, column, 1] = u, v
 
 
-@njit(cache=True, nogil=True)
-def labels(world_at, memory_at, first_row, last_row, body, face, place, normal, coords):  # type: ignore[no-untyped-def]
-    """Fill normals in the camera frame and object coordinates; an empty array is not asked for."""
+@compiled
+def labels(  # type: ignore[no-untyped-def]
+    world_at, memory_at, first_row, last_row, exact, body, face, place, reach, normal, coords
+):
+    """Fill normals in the camera frame and object coordinates; an empty array is not asked for.
+
+    With `exact`, barycentric places are computed anew, in double precision.
+    """
     world, memory = words(world_at), words(memory_at)
     point, ray = point_of(memory, 0), doubles(memory[BASES])
     for row in range(first_row, last_row):
@@ -169,16 +176,16 @@ def labels(world_at, memory_at, first_row, last_row, body, face, place, normal, 
             b, t = body[row, column], face[row, column]
             if b < 0:
                 continue
+            base_ray(world, row, column, 0.0, 0.0, 0, ray)
+            if exact:
+                r = reach[row, column]
+                place[row, column, 0], place[row, column, 1] = exact_place(world, 0, b, t, ray, r)
             u, v = place[row, column, 0], place[row, column, 1]
             if normal.shape[0] > 0:
-                base_ray(world, row, column, 0.0, 0.0, 0, ray)
                 x, y, z = ray[3], ray[4], ray[5]
                 length = math.sqrt(x * x + y * y + z * z)
                 smooth_normal(world, 0, b, t, u, v, x / length, y / length, z / length, point)
-                x, y, z = point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
-                normal[row, column, 0] = c[0] * x + c[3] * y + c[6] * z
-                normal[row, column, 1] = c[1] * x + c[4] * y + c[7] * z
-                normal[row, column, 2] = c[2] * x + c[5] * y + c[8] * z
+                _to_camera(c, point, normal[row, column])
             if coords.shape[0] > 0:
                 faces = ints(array_of(world, b, FACES))
                 vertices = floats(array_of(world, b, VERTICES))
@@ -191,7 +198,15 @@ def labels(world_at, memory_at, first_row, last_row, body, face, place, normal, 
                     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def _to_camera(c, point, out):  # type: ignore[no-untyped-def]
+    """Fill a point's normal, without its normal map's bumps, in the camera frame (3,)."""
+    x, y, z = point[PLAIN], point[PLAIN + 1], point[PLAIN + 2]
+    for k in range(3):
+        out[k] = c[k] * x + c[3 + k] * y + c[6 + k] * z
+
+
+@compiled
 def _points_of_tile(  # type: ignore[no-untyped-def]
     world, memory, tile, across, side, first_row, last_row, body, face, place, reach
 ):
@@ -199,6 +214,8 @@ def _points_of_tile(  # type: ignore[no-untyped-def]
     active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
     moments, numbers = words(memory[MOMENTS]), words(memory[SAMPLE])
     count = 0
+    like = point_of(memory, PACKET - 1)
+    like[FLAT] = 0.0
     for lane in range(PACKET):
         row, column = _tile(tile, across, side, first_row, lane)
         active[lane], moments[lane], numbers[lane] = 0, 0, 0
@@ -209,13 +226,15 @@ def _points_of_tile(  # type: ignore[no-untyped-def]
         base_ray(world, row, column, 0.0, 0.0, 0, ray)
         u, v = place[row, column, 0], place[row, column, 1]
         b, t, r = body[row, column], face[row, column], reach[row, column]
-        fill_point(world, 0, b, t, u, v, r, ray, point_of(memory, lane))
+        point = point_of(memory, lane)
+        fill_point(world, 0, b, t, u, v, r, ray, point, like)
+        like = point
         active[lane] = 1
         count += 1
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def gather_pass(  # type: ignore[no-untyped-def]
     world_at, memory_at, first_row, last_row, side, count, indirect, body, face, place, reach,
     gathered, normals,
@@ -242,7 +261,7 @@ def gather_pass(  # type: ignore[no-untyped-def]
                     normals[row, column, k] = point[SMOOTH + k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def smooth_gathered(gathered, normals, body, reach, smoothed):  # type: ignore[no-untyped-def]
     """Average what 5 by 5 neighbours of one body and nearly one plane gathered.
 
@@ -281,12 +300,15 @@ def smooth_gathered(gathered, normals, body, reach, smoothed):  # type: ignore[n
             smoothed[row, column, 3] = s3 / total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shade(  # type: ignore[no-untyped-def]
     world_at, memory_at, first_row, last_row, side, count, body, face, place, reach, gathered,
-    rgb, normals, light,
+    rgb, normals, light, camera_normals,
 ):  # fmt: skip
-    """Fill `rgb` (H, W, 3) at pixel centres, with `normals` and visible `light` (H, W) for edges."""
+    """Fill `rgb` (H, W, 3) at pixel centres, with `normals` and visible `light` (H, W) for edges.
+
+    `camera_normals` (H, W, 3) are the label; an empty array is not asked for.
+    """
     world, memory = words(world_at), words(memory_at)
     active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
     seen, around = doubles(memory[SEEN]), doubles(memory[AROUND])
@@ -314,6 +336,8 @@ def shade(  # type: ignore[no-untyped-def]
                         around[k] = gathered[row, column, k]
                 surrounding_light(world, point, around, out)
                 light[row, column] = seen[lane]
+                if camera_normals.shape[0] > 0:
+                    _to_camera(camera_at(world, row, 0), point, camera_normals[row, column])
                 for k in range(3):
                     normals[row, column, k] = point[SMOOTH + k]
             else:

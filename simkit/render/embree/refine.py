@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from simkit.embree import PACKET
+from simkit.render.brdf import compiled
 from simkit.render.embree.lighting import direct_light, gather, sample_pair, surrounding_light
 from simkit.render.embree.lookup import doubles, ints, words
 from simkit.render.embree.passes import aim, base_ray, behind_everything, camera_at
@@ -36,7 +35,7 @@ EDGE_COSINE, EDGE_DEPTH, EDGE_LIGHT = 0.9, 0.03, 0.05
 NO_RAY, NEEDS_LIGHT = -2, 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def edges(body, face, reach, normals, light, found):  # type: ignore[no-untyped-def]
     """Mark pixels (H, W) that differ from the one to their right or below in what is seen there."""
     height, width = body.shape
@@ -66,7 +65,7 @@ def edges(body, face, reach, normals, light, found):  # type: ignore[no-untyped-
                     found[y, x] = True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _borrow(row, column, b, point, body, normals, gathered, around):  # type: ignore[no-untyped-def]
     """Fill `around` (4,) from the neighbour of the same body whose normal is nearest."""
     best = -2.0
@@ -83,7 +82,7 @@ def _borrow(row, column, b, point, body, normals, gathered, around):  # type: ig
     return best > -2.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def refine(  # type: ignore[no-untyped-def]
     world_at, memory_at, pixels, offsets, count, rays, indirect, fresh, body, normals, gathered, rgb
 ):
@@ -105,6 +104,7 @@ def refine(  # type: ignore[no-untyped-def]
     columns, rows, numbers = words(memory[COLUMNS]), words(memory[ROWS]), words(memory[SAMPLE])
     bodies, needy, outs = words(memory[FOUND]), words(memory[NEEDY]), doubles(memory[OUT])
     aperture = doubles(world[NUMBERS])[APERTURE]
+    nothing = point_of(memory, PACKET)  # a spare point, never flat
     samples, times = offsets.shape[0], world[TIMES]
     for pixel in range(pixels.shape[0]):
         row, column = pixels[pixel, 0], pixels[pixel, 1]
@@ -151,7 +151,7 @@ def refine(  # type: ignore[no-untyped-def]
             if b < 0:
                 continue
             point, around = point_of(memory, lane), doubles(memory[AROUND] + 32 * lane)
-            fill_point(world, moments[lane], b, t, u, v, r, ray, point)
+            fill_point(world, moments[lane], b, t, u, v, r, ray, point, nothing)
             active[lane], some = 1, True
             around[0], around[1], around[2], around[3] = 1.0, 0.0, 0.0, 0.0
             if rays > 0:
@@ -181,7 +181,7 @@ def refine(  # type: ignore[no-untyped-def]
                 rgb[rows[lane], columns[lane], k] += share * out[k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _through_lens(world, row, moment, s1, s2, ray):  # type: ignore[no-untyped-def]
     """Move a ray's origin over the thin lens' opening, so that it still meets the plane in focus."""
     c, numbers = camera_at(world, row, moment), doubles(world[NUMBERS])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from simkit.embree import (
     DIRECTION,
     FAR,
@@ -27,7 +25,7 @@ from simkit.embree import (
     occluded1,
     occluded16,
 )
-from simkit.render.brdf import MIN_ROUGHNESS, alpha_of
+from simkit.render.brdf import MIN_ROUGHNESS, alpha_of, compiled
 from simkit.render.embree.lookup import (
     doubles,
     floats,
@@ -46,6 +44,7 @@ from simkit.render.embree.world import (
     BUMPS,
     BY_BOX,
     COLORS,
+    EVEN,
     FACES,
     HANDLES,
     LOOK_COLUMNS,
@@ -66,9 +65,21 @@ from simkit.render.embree.world import (
 # Columns of a surface point.
 AT, FACING, SMOOTH, COLOR, VIEW = 0, 3, 6, 9, 12
 ROUGH, METAL, ALPHA, COSINE, SPLIT_A, SPLIT_B, LEAVE = 15, 16, 17, 18, 19, 20, 21
-POINT_COLUMNS = 24
+PLAIN, LOCAL, FACE, FACE_SIZE, FLAT, BODY, FACE_NUMBER, POINT_COLUMNS = (
+    24,
+    27,
+    30,
+    33,
+    34,
+    35,
+    36,
+    37,
+)
 """Position, geometric normal and smooth normal towards the viewer, base colour, direction to the
-viewer, roughness, metallic, GGX's alpha, n.v, the split sum's A and B, and where shadow rays begin."""
+viewer, roughness, metallic, GGX's alpha, n.v, the split sum's A and B, and where shadow rays begin;
+the smooth normal as it was before a normal map; in the body's scaled frame the position and the
+face's normal outwards; twice the face's area; whether the
+face is flat (its smooth normal is one, and not bent); and which body's face it is."""
 
 MIN_COSINE = 1e-3
 
@@ -79,31 +90,31 @@ MIN_COSINE = 1e-3
 ) = range(22)  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def pose_of(world, moment, body):  # type: ignore[no-untyped-def]
     """Return a body's rotation and position (12,)."""
     return doubles(world[POSES] + 96 * (moment * world[BODIES] + body))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def look_of(world, body):  # type: ignore[no-untyped-def]
     """Return a body's look (LOOK_COLUMNS,)."""
     return doubles(world[LOOKS] + 8 * LOOK_COLUMNS * body)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def array_of(world, body, which):  # type: ignore[no-untyped-def]
     """Return the address of one of a body's arrays, 0 if it has none."""
     return words(world[ARRAYS])[5 * body + which]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def point_of(memory, lane):  # type: ignore[no-untyped-def]
     """Return a lane's surface point (POINT_COLUMNS,)."""
     return doubles(memory[POINTS] + 8 * POINT_COLUMNS * lane)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_ray(memory, lane, ox, oy, oz, dx, dy, dz, near, far):  # type: ignore[no-untyped-def]
     """Write a ray into a packet's lane."""
     f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
@@ -122,7 +133,7 @@ def set_ray(memory, lane, ox, oy, oz, dx, dy, dz, near, far):  # type: ignore[no
     i[GEOMETRY * PACKET + lane], i[INSTANCE * PACKET + lane] = NOTHING, NOTHING
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def cast(world, memory, any_hit):  # type: ignore[no-untyped-def]
     """Cast the rays of a packet at their moments' scenes; with `any_hit` far < 0 means occluded.
 
@@ -163,52 +174,65 @@ def cast(world, memory, any_hit):  # type: ignore[no-untyped-def]
                 i[field * PACKET + lane] = single_i[field]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exact_hit(world, memory, moment, lane, ray):  # type: ignore[no-untyped-def]
-    """Return (body, face, u, v, t) of a lane's hit, in double precision; body is -1 for a miss.
+    """Return (body, face, u, v, t) of a lane's hit; body is -1 for a miss.
 
-    Embree decides in single precision what is hit; where on that face's plane is computed here
-    again. `ray` (6,) float64 is the ray as it was before it was rounded into the packet.
+    Embree decides in single precision what is hit; how far along the ray (6,) that face's plane is
+    is computed here again, in double precision.
     """
     f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
     if i[GEOMETRY * PACKET + lane] == NOTHING:
         return -1, -1, 0.0, 0.0, 0.0
     body, face = int(i[INSTANCE * PACKET + lane]), int(i[TRIANGLE * PACKET + lane])
-    near_u, near_v, near_t = (
-        float(f[U * PACKET + lane]),
-        float(f[V * PACKET + lane]),
-        float(f[FAR * PACKET + lane]),
-    )
+    u, v = float(f[U * PACKET + lane]), float(f[V * PACKET + lane])
+    near_t = float(f[FAR * PACKET + lane])
     p, look = pose_of(world, moment, body), look_of(world, body)
-    x, y, z = ray[0] - p[9], ray[1] - p[10], ray[2] - p[11]
-    ox = p[0] * x + p[3] * y + p[6] * z
-    oy = p[1] * x + p[4] * y + p[7] * z
-    oz = p[2] * x + p[5] * y + p[8] * z
-    dx = p[0] * ray[3] + p[3] * ray[4] + p[6] * ray[5]
-    dy = p[1] * ray[3] + p[4] * ray[4] + p[7] * ray[5]
-    dz = p[2] * ray[3] + p[5] * ray[4] + p[8] * ray[5]
+    faces, vertices = ints(array_of(world, body, FACES)), floats(array_of(world, body, VERTICES))
+    a, b, c = 3 * faces[3 * face], 3 * faces[3 * face + 1], 3 * faces[3 * face + 2]
+    sx, sy, sz = look[SCALE], look[SCALE + 1], look[SCALE + 2]
+    ax, ay, az = float(vertices[a]), float(vertices[a + 1]), float(vertices[a + 2])
+    ex, ey, ez = vertices[b] - ax, vertices[b + 1] - ay, vertices[b + 2] - az
+    gx, gy, gz = vertices[c] - ax, vertices[c + 1] - ay, vertices[c + 2] - az
+    nx = (ey * gz - ez * gy) * (sy * sz)
+    ny = (ez * gx - ex * gz) * (sz * sx)
+    nz = (ex * gy - ey * gx) * (sx * sy)
+    wx = p[0] * nx + p[1] * ny + p[2] * nz
+    wy = p[3] * nx + p[4] * ny + p[5] * nz
+    wz = p[6] * nx + p[7] * ny + p[8] * nz
+    slope = wx * ray[3] + wy * ray[4] + wz * ray[5]
+    offset = nx * (ax * sx) + ny * (ay * sy) + nz * (az * sz)
+    offset -= wx * (ray[0] - p[9]) + wy * (ray[1] - p[10]) + wz * (ray[2] - p[11])
+    t = offset / slope
+    if not abs(t - near_t) < 1e-3 * near_t:  # the face is seen edge on
+        t = near_t
+    return body, face, u, v, t
+
+
+@compiled
+def exact_place(world, moment, body, face, ray, t):  # type: ignore[no-untyped-def]
+    """Return barycentric (u, v) of where a ray (6,) is at t, within the face, in double precision."""
+    p, look = pose_of(world, moment, body), look_of(world, body)
+    x, y, z = ray[0] + t * ray[3] - p[9], ray[1] + t * ray[4] - p[10], ray[2] + t * ray[5] - p[11]
     c = corners(world, body, face, look)
+    hx = p[0] * x + p[3] * y + p[6] * z - c[0]
+    hy = p[1] * x + p[4] * y + p[7] * z - c[1]
+    hz = p[2] * x + p[5] * y + p[8] * z - c[2]
     ex, ey, ez = c[3] - c[0], c[4] - c[1], c[5] - c[2]
     gx, gy, gz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
     nx, ny, nz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
-    slope = dx * nx + dy * ny + dz * nz
     length2 = nx * nx + ny * ny + nz * nz
-    if slope == 0.0 or length2 == 0.0:
-        return body, face, near_u, near_v, near_t
-    hx, hy, hz = c[0] - ox, c[1] - oy, c[2] - oz
-    t = (hx * nx + hy * ny + hz * nz) / slope
-    if not abs(t - near_t) < 1e-3 * near_t:
-        return body, face, near_u, near_v, near_t
-    hx, hy, hz = dx * t - hx, dy * t - hy, dz * t - hz  # from the first corner
+    if length2 == 0.0:
+        return 0.0, 0.0
     u = ((hy * gz - hz * gy) * nx + (hz * gx - hx * gz) * ny + (hx * gy - hy * gx) * nz) / length2
     v = ((ey * hz - ez * hy) * nx + (ez * hx - ex * hz) * ny + (ex * hy - ey * hx) * nz) / length2
     u, v = max(u, 0.0), max(v, 0.0)
     if u + v > 1.0:
         u, v = u / (u + v), v / (u + v)
-    return body, face, u, v, t
+    return u, v
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def corners(world, body, face, look):  # type: ignore[no-untyped-def]
     """Return a face's three corners, nine numbers, in the body's scaled frame [m]."""
     faces, vertices = ints(array_of(world, body, FACES)), floats(array_of(world, body, VERTICES))
@@ -223,19 +247,30 @@ def corners(world, body, face, look):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
-def _corner_normal(world, body, corner, look):  # type: ignore[no-untyped-def]
-    normals, at = floats(array_of(world, body, NORMALS)), 3 * corner
-    x = normals[at] / look[SCALE]
-    y = normals[at + 1] / look[SCALE + 1]
-    z = normals[at + 2] / look[SCALE + 2]
+@compiled
+def _same(normals, a, b):  # type: ignore[no-untyped-def]
+    """Return whether two vertex normals are equal."""
+    return (
+        normals[a] == normals[b]
+        and normals[a + 1] == normals[b + 1]
+        and normals[a + 2] == normals[b + 2]
+    )
+
+
+@compiled
+def _corner_normal(normals, at, look):  # type: ignore[no-untyped-def]
+    """Return a vertex normal in the body's scaled frame; unit, or 0 where the mesh has none."""
+    x, y, z = float(normals[at]), float(normals[at + 1]), float(normals[at + 2])
+    if look[EVEN] > 0.0:
+        return x, y, z
+    x, y, z = x / look[SCALE], y / look[SCALE + 1], z / look[SCALE + 2]
     length = math.sqrt(x * x + y * y + z * z)
     if length < 1e-12:
         return 0.0, 0.0, 0.0
     return x / length, y / length, z / length
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point):  # type: ignore[no-untyped-def]
     """Fill a point's position, both normals, and where shadow rays leave, for a ray's direction.
 
@@ -251,41 +286,51 @@ def smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point):  # type: 
     fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
     length = math.sqrt(fx * fx + fy * fy + fz * fz)
     if length > 0.0:
-        fx, fy, fz = fx / length, fy / length, fz / length
+        inverse = 1.0 / length
+        fx, fy, fz = fx * inverse, fy * inverse, fz * inverse
     x, y, z = c[0] + u * ex + v * gx, c[1] + u * ey + v * gy, c[2] + u * ez + v * gz
+    point[LOCAL], point[LOCAL + 1], point[LOCAL + 2] = x, y, z
+    point[FACE], point[FACE + 1], point[FACE + 2], point[FACE_SIZE] = fx, fy, fz, length
     # The ray in the body's frame.
     rx = p[0] * dx + p[3] * dy + p[6] * dz
     ry = p[1] * dx + p[4] * dy + p[7] * dz
     rz = p[2] * dx + p[5] * dy + p[8] * dz
     if fx * rx + fy * ry + fz * rz > 0.0:
         fx, fy, fz = -fx, -fy, -fz
-    faces = ints(array_of(world, body, FACES))
-    nx, ny, nz = 0.0, 0.0, 0.0
+    faces, normals = ints(array_of(world, body, FACES)), floats(array_of(world, body, NORMALS))
+    i0, i1, i2 = 3 * faces[3 * face], 3 * faces[3 * face + 1], 3 * faces[3 * face + 2]
     lx, ly, lz = x, y, z
-    for k in range(3):
-        weight = 1.0 - u - v if k == 0 else (u if k == 1 else v)
-        kx, ky, kz = _corner_normal(world, body, int(faces[3 * face + k]), look)
-        if kx * fx + ky * fy + kz * fz < 0.0:
-            kx, ky, kz = -kx, -ky, -kz
-        nx, ny, nz = nx + weight * kx, ny + weight * ky, nz + weight * kz
-        below = (x - c[3 * k]) * kx + (y - c[3 * k + 1]) * ky + (z - c[3 * k + 2]) * kz
-        if below < 0.0:
-            lx, ly, lz = (
-                lx - weight * below * kx,
-                ly - weight * below * ky,
-                lz - weight * below * kz,
-            )
-    length = math.sqrt(nx * nx + ny * ny + nz * nz)
-    if length < 1e-6:
-        nx, ny, nz = fx, fy, fz
+    point[FLAT] = 0.0
+    if _same(normals, i0, i1) and _same(normals, i0, i2):
+        point[FLAT] = 1.0
+        nx, ny, nz = _corner_normal(normals, i0, look)
+        if nx * fx + ny * fy + nz * fz < 0.0:
+            nx, ny, nz = -nx, -ny, -nz
     else:
-        nx, ny, nz = nx / length, ny / length, nz / length
+        nx, ny, nz = 0.0, 0.0, 0.0
+        for k in range(3):
+            weight = 1.0 - u - v if k == 0 else (u if k == 1 else v)
+            kx, ky, kz = _corner_normal(normals, i0 if k == 0 else (i1 if k == 1 else i2), look)
+            if kx * fx + ky * fy + kz * fz < 0.0:
+                kx, ky, kz = -kx, -ky, -kz
+            nx, ny, nz = nx + weight * kx, ny + weight * ky, nz + weight * kz
+            below = (x - c[3 * k]) * kx + (y - c[3 * k + 1]) * ky + (z - c[3 * k + 2]) * kz
+            below = min(below, 0.0) * weight
+            lx, ly, lz = lx - below * kx, ly - below * ky, lz - below * kz
+        length = math.sqrt(nx * nx + ny * ny + nz * nz)
+        if length > 1e-6:
+            inverse = 1.0 / length
+            nx, ny, nz = nx * inverse, ny * inverse, nz * inverse
+    if nx == 0.0 and ny == 0.0 and nz == 0.0:
+        nx, ny, nz = fx, fy, fz
     away = nx * rx + ny * ry + nz * rz
     if away > 0.0:
+        point[FLAT] = 0.0
         nx, ny, nz = nx - away * rx, ny - away * ry, nz - away * rz
         length = math.sqrt(nx * nx + ny * ny + nz * nz)
         if length > 1e-6:
-            nx, ny, nz = nx / length, ny / length, nz / length
+            inverse = 1.0 / length
+            nx, ny, nz = nx * inverse, ny * inverse, nz * inverse
         else:
             nx, ny, nz = fx, fy, fz
     _put(p, point, AT, x, y, z)
@@ -294,6 +339,8 @@ def smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point):  # type: 
     point[AT + 2] += p[11]
     _put(p, point, FACING, fx, fy, fz)
     _put(p, point, SMOOTH, nx, ny, nz)
+    for k in range(3):
+        point[PLAIN + k] = point[SMOOTH + k]
     _put(p, point, LEAVE, lx, ly, lz)
     far = max(abs(point[AT]), abs(point[AT + 1]), abs(point[AT + 2]), 0.05)
     lift = 1e-5 * far
@@ -301,7 +348,27 @@ def smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point):  # type: 
         point[LEAVE + k] += p[9 + k] + lift * point[FACING + k]
 
 
-@njit(cache=True, nogil=True)
+@compiled
+def _same_face(p, like, ray, t, point):  # type: ignore[no-untyped-def]
+    """Fill what `smooth_normal` does, from another point of the same flat face at the same moment."""
+    for k in range(3):
+        facing = like[FACING + k]
+        at = ray[k] + t * ray[3 + k]
+        point[AT + k], point[FACING + k] = at, facing
+        point[SMOOTH + k], point[PLAIN + k] = like[PLAIN + k], like[PLAIN + k]
+        point[FACE + k] = like[FACE + k]
+    far = max(abs(point[AT]), abs(point[AT + 1]), abs(point[AT + 2]), 0.05)
+    for k in range(3):
+        point[LEAVE + k] = point[AT + k] + 1e-5 * far * point[FACING + k]
+    x, y, z = point[AT] - p[9], point[AT + 1] - p[10], point[AT + 2] - p[11]
+    point[LOCAL] = p[0] * x + p[3] * y + p[6] * z
+    point[LOCAL + 1] = p[1] * x + p[4] * y + p[7] * z
+    point[LOCAL + 2] = p[2] * x + p[5] * y + p[8] * z
+    point[FACE_SIZE], point[FLAT] = like[FACE_SIZE], 1.0
+    point[BODY], point[FACE_NUMBER] = like[BODY], like[FACE_NUMBER]
+
+
+@compiled
 def _put(p, point, column, x, y, z):  # type: ignore[no-untyped-def]
     """Write a body's vector, turned to the world."""
     point[column] = p[0] * x + p[1] * y + p[2] * z
@@ -309,12 +376,20 @@ def _put(p, point, column, x, y, z):  # type: ignore[no-untyped-def]
     point[column + 2] = p[6] * x + p[7] * y + p[8] * z
 
 
-@njit(cache=True, nogil=True)
-def fill_point(world, moment, body, face, u, v, t, ray, point):  # type: ignore[no-untyped-def]
-    """Fill all of a surface point (POINT_COLUMNS,) from a hit and its ray (6,)."""
+@compiled
+def fill_point(world, moment, body, face, u, v, t, ray, point, like):  # type: ignore[no-untyped-def]
+    """Fill all of a surface point (POINT_COLUMNS,) from a hit and its ray (6,).
+
+    `like` is a point of the packet before this one: on the same flat face, its normals are taken.
+    """
     length = math.sqrt(ray[3] * ray[3] + ray[4] * ray[4] + ray[5] * ray[5])
-    dx, dy, dz = ray[3] / length, ray[4] / length, ray[5] / length
-    smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point)
+    inverse = 1.0 / length
+    dx, dy, dz = ray[3] * inverse, ray[4] * inverse, ray[5] * inverse
+    if like[FLAT] > 0.0 and like[BODY] == body and like[FACE_NUMBER] == face:
+        _same_face(pose_of(world, moment, body), like, ray, t, point)
+    else:
+        smooth_normal(world, moment, body, face, u, v, dx, dy, dz, point)
+        point[BODY], point[FACE_NUMBER] = body, face
     point[VIEW], point[VIEW + 1], point[VIEW + 2] = -dx, -dy, -dz
     look = look_of(world, body)
     for k in range(3):
@@ -334,7 +409,7 @@ def fill_point(world, moment, body, face, u, v, t, ray, point):  # type: ignore[
     point[SPLIT_A], point[SPLIT_B] = split_sum_at(world, cosine, rough)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _lay_on(world, moment, body, face, u, v, width, point):  # type: ignore[no-untyped-def]
     """Multiply a point's colour by its texture or vertex colours, and bend its normal."""
     look = look_of(world, body)
@@ -352,16 +427,9 @@ def _lay_on(world, moment, body, face, u, v, width, point):  # type: ignore[no-u
             )
     if look[TEXTURE] < 0.0 and look[BUMPS] < 0.0:
         return
-    q = corners(world, body, face, look)
-    ex, ey, ez = q[3] - q[0], q[4] - q[1], q[5] - q[2]
-    gx, gy, gz = q[6] - q[0], q[7] - q[1], q[8] - q[2]
-    fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
     # Box mapping as in simkit.assets.mapping, in the scaled frame.
-    x, y, z = (
-        w * q[0] + u * q[3] + v * q[6],
-        w * q[1] + u * q[4] + v * q[7],
-        w * q[2] + u * q[5] + v * q[8],
-    )
+    x, y, z = point[LOCAL], point[LOCAL + 1], point[LOCAL + 2]
+    fx, fy, fz = point[FACE], point[FACE + 1], point[FACE + 2]
     axis, facing = 0, fx
     if abs(fy) > abs(facing):
         axis, facing = 1, fy
@@ -380,7 +448,7 @@ def _lay_on(world, moment, body, face, u, v, width, point):  # type: ignore[no-u
             ub, vb = coords[2 * b], coords[2 * b + 1]
             uc, vc = coords[2 * c], coords[2 * c + 1]
             tiles2 = abs((ub - ua) * (vc - va) - (uc - ua) * (vb - va))
-            metres2 = math.sqrt(fx * fx + fy * fy + fz * fz)
+            metres2 = point[FACE_SIZE]
             footprint = width * math.sqrt(tiles2 / metres2) if metres2 > 0.0 else 0.0
             red, green, blue = texture_at(
                 world, number, w * ua + u * ub + v * uc, w * va + u * vb + v * vc, footprint
@@ -404,7 +472,7 @@ def _lay_on(world, moment, body, face, u, v, width, point):  # type: ignore[no-u
         )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _bend(p, axis, sign, bx, by, bz, point):  # type: ignore[no-untyped-def]
     """Turn the smooth normal to a tangent-space normal, for tangents along the box map's u and v."""
     tangent, upright = (1 if axis == 0 else 0), (1 if axis == 2 else 2)

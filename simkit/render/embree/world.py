@@ -21,8 +21,8 @@ VERTICES, FACES, NORMALS, TEX_COORDS, COLORS = range(5)
 
 # World.looks: how a body looks.
 SCALE, BASE, ROUGHNESS, METALLIC = 0, 3, 6, 7
-TEXTURE, BY_BOX, TILE, BUMPS, BUMP_TILE, MEAN = 8, 9, 10, 11, 12, 13
-LOOK_COLUMNS = 16
+TEXTURE, BY_BOX, TILE, BUMPS, BUMP_TILE, MEAN, EVEN = 8, 9, 10, 11, 12, 13, 16
+LOOK_COLUMNS = 17
 
 # World.lights
 KIND, POSITION, TOWARDS, POWER, RADIUS, CONE, SHADOW, SIDE, UP, AREA = (
@@ -56,7 +56,7 @@ class World:
         arrays: (N, 5) int64, see above.
         looks: (N, LOOK_COLUMNS) float64: scale, base colour, roughness, metallic, texture's number
             or -1, whether it is mapped by box, tile's side [m], normal map's number or -1, its tile's
-            side, and the mean colour for indirect light.
+            side, the mean colour for indirect light, and whether the scale is even in all axes.
         texels: (M,) int64, addresses of textures, (texel, 3) uint16 linear, level after level.
         sizes: (M, 3) int64, width, height, and number of levels.
         offsets: (M, MAX_LEVELS) int64, a level's first texel.

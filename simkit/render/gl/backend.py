@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from simkit.assets.library import Library
 from simkit.options import setting
 from simkit.render import Frame, Renderer
-from simkit.render.gl import blocks, lens
+from simkit.render.gl import blocks
 from simkit.render.gl.bodies import prepare
 from simkit.render.gl.context import REMEDY, driver_name, is_hardware, open_context
-from simkit.render.gl.lights import draw_depths, lighting_of, sky_block, sky_maps
+from simkit.render.gl.lens import draw_with_lens
+from simkit.render.gl.lights import bounced, draw_depths, lighting_of, sky_block, sky_maps
 from simkit.render.gl.passes import Passes, Ready, Tile
 from simkit.render.gl.programs import Programs
 from simkit.render.gl.store import Store
@@ -44,7 +45,7 @@ class GlOptions:
     shadow_map: int = setting(1024, unit="texels", low=64, high=8192, help="a shadow map's side")
     occlusion: bool = setting(True, help="bodies keep the environment's light from each other")
     occlusion_reach: float = setting(
-        1.0, unit="m", low=0.0, help="farther bodies hide nothing of the environment"
+        20.0, unit="m", low=0.0, help="farther bodies hide nothing of the environment"
     )
     anisotropy: float = setting(
         8.0, low=1.0, high=16.0, help="of texture filtering on a GPU; llvmpipe is too slow for it"
@@ -62,7 +63,11 @@ class Gl(Renderer):
     channels = frozenset(
         {"rgb", "depth", "instance", "normal", "object_coords", "triangle", "barycentric"}
     )
-    ignores = ("light that bodies throw on each other", "reflections of bodies in each other")
+    ignores = (
+        "aperture, exposure and velocities",
+        "reflections of bodies in each other",
+        "light from body to body, but for one colour in an environment's shade",
+    )
     remedy = REMEDY
 
     def __init__(self, options: GlOptions, library: Library) -> None:
@@ -97,13 +102,22 @@ class Gl(Renderer):
 
     def draw(self, scene: Scene, camera: Camera, channels: frozenset[str]) -> Frame:
         with self._context:
+            if camera.readout > 0:
+                raise RenderError(
+                    "gl: has no rolling shutter (Camera.readout); use backend 'embree'"
+                )
             if camera.model != "pinhole":
-                return lens.draw(self, scene, camera, channels)
-            ready = self._ready(scene, "rgb" in channels)
-            targets = self._target(camera.width, camera.height, self._names(channels))
-            self._passes.draw(ready, [Tile(0, 0, camera)], targets, self.options.antialias)
-            arrays = read(targets, _asked(channels))
-        return self._frame(scene, arrays, channels)
+                return draw_with_lens(self, scene, camera, channels)
+            return self._frame(scene, self.arrays(scene, camera, channels), channels)
+
+    def arrays(
+        self, scene: Scene, camera: Camera, names: frozenset[str]
+    ) -> dict[str, NDArray[Any]]:
+        """Return what a pinhole sees, as it is drawn: (H, W) or (H, W, 4), for `draw` and lenses."""
+        ready = self._ready(scene, "rgb" in names)
+        targets = self._target(camera.width, camera.height, self._names(names))
+        self._passes.draw(ready, [Tile(0, 0, camera)], targets, self.options.antialias)
+        return read(targets, _asked(names))
 
     def render_many(
         self, scene: Scene, cameras: Iterable[Camera], channels: Iterable[str]
@@ -214,7 +228,9 @@ class Gl(Renderer):
             ready.samplers += [(image, "environment_image"), (levels, "environment_levels")]
             if self.options.occlusion and len(ready.bodies) > 1:
                 features.add("OCCLUSION")
-                ready.samplers.append((self._sky_atlas(ready), "sky_atlas"))
+                lighting.block["bounce"][:3] = bounced(scene, ready.bodies, maps.irradiance)
+                sky = self._sky_atlas(ready, maps.irradiance)
+                ready.samplers.append((sky, "sky_atlas"))
         if features & {"AMBIENT", "ENVIRONMENT"}:
             table = self._store.floats("split sum", split_sum_table(), repeat=False)
             ready.samplers.append((table, "split_sum"))
@@ -226,10 +242,10 @@ class Gl(Renderer):
             features.add("ANISOTROPIC")
         ready.features, ready.light_calls = frozenset(features), lighting.calls
 
-    def _sky_atlas(self, ready: Ready) -> moderngl.Texture:
+    def _sky_atlas(self, ready: Ready, coefficients: NDArray[np.float32]) -> moderngl.Texture:
         tile, columns = blocks.SKY_TILE, blocks.SKY_COLUMNS
         maps = sky_maps(ready.bodies, self.options.occlusion_reach)
-        self._sky.write(sky_block(maps).tobytes())
+        self._sky.write(sky_block(maps, coefficients).tobytes())
         rows = -(-len(maps) // columns)
         texture, target = self._atlas("sky", columns * tile, rows * tile)
         placed = [(m, k % columns * tile, k // columns * tile) for k, m in enumerate(maps)]
@@ -264,10 +280,10 @@ class Gl(Renderer):
             else:
                 frame[name] = array.copy()
         if "barycentric" in channels:
-            frame["barycentric"] = self._barycentric(scene, arrays)
+            frame["barycentric"] = self.barycentric(scene, arrays)
         return Frame(frame)
 
-    def _barycentric(self, scene: Scene, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def barycentric(self, scene: Scene, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Return weights (H, W, 2), from the hits in the models' frames."""
         instance, triangle = arrays["instance"], arrays["triangle"]
         weights = np.zeros((*instance.shape, 2), dtype=np.float32)

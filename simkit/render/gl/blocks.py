@@ -80,9 +80,10 @@ LIGHTS = np.dtype(
     [
         ("counts", "<i4", (4,)),
         ("ambient", "<f4", (4,)),
+        ("bounce", "<f4", (4,)),
         ("irradiance", "<f4", (9, 4)),
         ("lights", LIGHT, (MAX_LIGHTS,)),
         ("maps", SHADOW_MAP, (MAX_MAPS,)),
     ]
 )
-SKY = _layout({"x": _vec4, "y": _vec4, "z": _vec4, "direction": _vec4})
+SKY = _layout({"x": _vec4, "y": _vec4, "z": _vec4, "direction": _vec4, "light": _vec4})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
+from simkit.assets.color import linear_of_bytes
 from simkit.assets.library import Library
 from simkit.assets.mesh import Mesh
 from simkit.geometry import Array
@@ -28,7 +29,7 @@ class Drawn:
         textures: (texture, unit) to bind.
         box: (8, 3) corners [m, world] of its model's box.
         slab: whether its mesh is that box: it cannot hide one part of itself from light.
-        T_world_body: pose (4, 4), without scale.
+        mean_color: linear RGB (3,), about.
     """
 
     buffers: MeshBuffers
@@ -37,6 +38,7 @@ class Drawn:
     textures: tuple[tuple[moderngl.Texture, int], ...]
     box: Array
     slab: bool
+    mean_color: Array
 
 
 def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], np.ndarray]:
@@ -55,6 +57,7 @@ def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], 
                 textures=textures,
                 box=_box(body, mesh),
                 slab=_is_slab(mesh),
+                mean_color=_mean_color(body, mesh),
             )
         )
     return drawn, data
@@ -97,9 +100,11 @@ def _behind_all(slab: Drawn, bodies: list[Drawn], direction: Array, position: Ar
                 continue
             axis = axis / norm
         for side, start in ((axis, float(corner @ axis) + length), (-axis, -float(corner @ axis))):
-            lit = -direction if position is None else position - (corner + side * 0.0)
-            above = float(lit @ side) > 0 if position is None else float(position @ side) > start
-            if above and float((others @ side).min()) > start - SLAB_TOLERANCE:
+            if position is None:
+                lit = float(direction @ side) < 0
+            else:
+                lit = float(position @ side) > start
+            if lit and float((others @ side).min()) > start - SLAB_TOLERANCE:
                 return True
     return False
 
@@ -159,3 +164,20 @@ def _is_slab(mesh: Mesh) -> bool:
     low, high = mesh.bounds
     at_end = (mesh.vertices == low.astype(np.float32)) | (mesh.vertices == high.astype(np.float32))
     return bool(at_end.all())
+
+
+def _mean_color(body: Body, mesh: Mesh) -> Array:
+    material = body.material
+    color = np.asarray(material.base_color, dtype=np.float64)
+    if material.texture is not None:
+        if material.texture.kind == "image":
+            return color * 0.4
+        return np.asarray(color * np.mean(material.texture.colors, axis=0))
+    if not material.own_look:
+        return color
+    color = color * np.asarray(mesh.base_color)
+    own = mesh.vertex_colors if mesh.vertex_colors is not None else mesh.texture
+    if own is not None:
+        few = own.reshape(-1, 3)[:: max(own.size // 3 // 1000, 1)]
+        color = color * linear_of_bytes(few).mean(axis=0)
+    return color

@@ -13,7 +13,11 @@ from simkit.geometry import Array, direction
 from simkit.render.gl import blocks
 from simkit.render.gl.bodies import Drawn, casts_for
 from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map
+from simkit.render.prefilter import irradiance
 from simkit.scene import Light, Scene
+
+_LARGE_SLAB = 4.0
+"""Relative to what else is in the scene."""
 
 _KINDS = {"directional": 0, "point": 1, "spot": 2, "area": 3}
 
@@ -88,10 +92,18 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
 def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
     """Return orthographic maps from directions spread over the sphere (Fibonacci's lattice).
 
-    They are fitted to all but slabs: around those, the sky is open.
+    They are fitted to all but large slabs, such as floors and walls: far out on those, the sky is
+    open.
     """
-    focus = [body.box for body in bodies if not body.slab] or [body.box for body in bodies]
-    points = np.concatenate(focus)
+    focus = [body.box for body in bodies if not body.slab]
+    if focus:
+        size = float(np.linalg.norm(np.ptp(np.concatenate(focus), axis=0)))
+        focus += [
+            body.box
+            for body in bodies
+            if body.slab and np.ptp(body.box, axis=0).max() < _LARGE_SLAB * size
+        ]
+    points = np.concatenate(focus or [body.box for body in bodies])
     maps = []
     for number in range(blocks.SKY_MAPS):
         height = 1 - (2 * number + 1) / blocks.SKY_MAPS
@@ -100,18 +112,34 @@ def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
     return maps
 
 
-def sky_block(maps: list[Map]) -> np.ndarray:
-    """Return the uniform block of `sky_maps`."""
+def sky_block(maps: list[Map], coefficients: np.ndarray) -> np.ndarray:
+    """Return the uniform block of `sky_maps`; they count by how bright the environment is there."""
     block = np.zeros(len(maps), dtype=blocks.SKY)
+    towards = np.stack([-one.forward for one in maps])
+    block["light"][:, 0] = irradiance(coefficients, towards)[:, 1] + 1e-6
     for number, one in enumerate(maps):
-        x, y = (
-            number % blocks.SKY_COLUMNS * blocks.SKY_TILE,
-            number // blocks.SKY_COLUMNS * blocks.SKY_TILE,
-        )
+        x = number % blocks.SKY_COLUMNS * blocks.SKY_TILE
+        y = number // blocks.SKY_COLUMNS * blocks.SKY_TILE
         matrix = one.texel_from_world(x, y, blocks.SKY_TILE)
         block[number]["x"], block[number]["y"], block[number]["z"] = matrix[:3]
-        block[number]["direction"] = (*(-one.forward), 2 * one.extent / blocks.SKY_TILE)
+        block[number]["direction"] = (*towards[number], 2 * one.extent / blocks.SKY_TILE)
     return block
+
+
+def bounced(scene: Scene, bodies: list[Drawn], coefficients: np.ndarray) -> np.ndarray:
+    """Return the radiance (3,) that bodies lend to each other where they hide the environment.
+
+    One colour for all of a scene: the bodies' mean one, under half of the environment's light, the
+    ambient light, and the strongest directional light, as they fall on level ground.
+    """
+    up = irradiance(coefficients, np.array([[0.0, 0.0, 1.0]]))[0]
+    arriving = np.asarray(scene.ambient) + 0.5 / math.pi * up
+    suns = [light for light in scene.lights if light.kind == "directional"]
+    if suns:
+        sun = max(suns, key=lambda light: light.intensity)
+        level = max(-sun.direction[2], 0.0) * sun.intensity
+        arriving = arriving + 0.5 * level * np.asarray(sun.color)  # half of the ground is shaded
+    return np.asarray(np.mean([body.mean_color for body in bodies], axis=0) * arriving)
 
 
 def draw_depths(

@@ -7,7 +7,6 @@ from importlib import resources
 
 import moderngl
 
-from simkit.assets.color import KNEE
 from simkit.render.brdf import MIN_ROUGHNESS
 from simkit.render.gl import blocks
 
@@ -36,15 +35,7 @@ _CONSTANTS = {
     "MIN_COSINE": 1e-3,
     "SKY_TILE": blocks.SKY_TILE,
     "SKY_COLUMNS": blocks.SKY_COLUMNS,
-    "KNEE": KNEE,
 }
-_TONE = """
-vec3 tone_map(vec3 x) { // as simkit.assets.color.tone_map
-    vec3 over = max(x - KNEE, 0.0);
-    return min(x, vec3(KNEE)) + (1.0 - KNEE) * (1.0 - exp(-over / (1.0 - KNEE)));
-}
-#define TONE tone_map
-"""
 _BLOCKS = {
     "BodyBlock": blocks.BODY_BLOCK,
     "ViewBlock": blocks.VIEW_BLOCK,
@@ -146,7 +137,7 @@ def _head(targets: tuple[str, ...] = (), features: frozenset[str] = frozenset())
     defines = [f"#define {name} {value}" for name, value in _CONSTANTS.items()]
     defines += [f"#define {TARGETS[target][0]}" for target in targets]
     defines += [f"#define {feature}" for feature in sorted(features)]
-    return "\n".join(["#version 330", *defines, _TONE, ""])
+    return "\n".join(["#version 330", *defines, ""])
 
 
 def _outputs(targets: tuple[str, ...]) -> str:

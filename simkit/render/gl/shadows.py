@@ -148,7 +148,7 @@ def _near_maps(light: Light, points: Array, side: int) -> list[Map]:
     if best is not None:
         return [best]
     return [
-        Map(*_face(axis, sign), eye, 1.0, NEAREST, max(farthest * 1.01, 2 * NEAREST), False)
+        Map(*_face(axis, sign), eye, spread, NEAREST, max(farthest * 1.01, 2 * NEAREST), False)
         for axis in range(3)
         for sign in (1.0, -1.0)
     ]

@@ -136,7 +136,10 @@ class Store:
             (width, height), 4, rgba, internal_format=_SRGB8_ALPHA8 if srgb else None
         )
         texture.build_mipmaps()
-        texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        if self._anisotropy > 1:
+            texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        else:  # llvmpipe: half the texels to read
+            texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
         texture.repeat_x = texture.repeat_y = True
         texture.anisotropy = self._anisotropy
         return texture, rgba.nbytes * 4 // 3

@@ -31,7 +31,7 @@ void main() {
 #ifdef ENVIRONMENT
     vec3 d = world_from_pixel * vec3(gl_FragCoord.xy - 0.5 + pixel_shift, 1.0);
     vec2 uv = vec2(0.5 - atan(d.y, d.x) / 6.28318530717958, atan(length(d.xy), d.z) / 3.14159265358979);
-    vec3 color = TONE(textureLod(environment_image, uv, 0.0).rgb);
+    vec3 color = textureLod(environment_image, uv, 0.0).rgb;
 #else
     vec3 color = background;
 #endif

@@ -24,6 +24,7 @@ struct ShadowMap {
 layout(std140) uniform LightBlock {
     ivec4 counts; // lights
     vec4 ambient;
+    vec4 bounce; // radiance of the bodies around, where they hide the environment
     vec4 irradiance[9]; // of the environment, spherical harmonics
     Light lights[MAX_LIGHTS];
     ShadowMap maps[MAX_MAPS];
@@ -63,10 +64,10 @@ float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
     float per_metre = map.range.w > 0.5 ? 1.0 / span : map.range.x * map.range.y / (span * away * away);
     vec2 steepest = vec2(MAX_SLOPE * texel * per_metre);
     slope = clamp(slope, -steepest, steepest);
-    ivec2 low = ivec2(map.tile.xy), high = ivec2(map.tile.zw) - 1;
 
 #ifdef SOFT
     if (soft) {
+        ivec2 low = ivec2(map.tile.xy), high = ivec2(map.tile.zw) - 1;
         float distance = map.range.w > 0.5 ? axial(map, q.z) : away;
         // Half axes of the light as seen on the map, in texels for a blocker halfway.
         mat2 axes = mat2(dot(light.right.xyz, map.right.xyz), dot(light.right.xyz, map.up.xyz),
@@ -116,8 +117,7 @@ float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
     vec2 part = corner - vec2(base);
     float ref = z + dot(slope, vec2(base) + 0.5 - q.xy);
     vec4 depths = vec4(
-        stored(clamp(base, low, high)), stored(clamp(base + ivec2(1, 0), low, high)),
-        stored(clamp(base + ivec2(0, 1), low, high)), stored(clamp(base + 1, low, high)));
+        stored(base), stored(base + ivec2(1, 0)), stored(base + ivec2(0, 1)), stored(base + 1));
     vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
     return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
 }
@@ -241,7 +241,7 @@ vec3 irradiance_at(vec3 n) {
 
 #ifdef OCCLUSION
 // Share of the sky that is open, over directions with a shadow map each.
-struct SkyMap { vec4 x, y, z, direction; };
+struct SkyMap { vec4 x, y, z, direction, light; };
 layout(std140) uniform SkyBlock { SkyMap sky[SKY_MAPS]; };
 uniform sampler2D sky_atlas;
 
@@ -250,6 +250,7 @@ float openness(Surface s) {
     for (int i = 0; i < SKY_MAPS; ++i) {
         float weight = dot(s.flat_normal, sky[i].direction.xyz);
         if (weight <= 0.02) continue;
+        weight *= sky[i].light.x;
         total += weight;
         float texel = sky[i].direction.w;
         vec4 p = vec4(s.position + s.flat_normal * LIFT * texel, 1.0);
@@ -321,11 +322,12 @@ vec3 shade(Surface s) {
 #ifdef OCCLUSION
     open = openness(s);
     // Lagarde and de Rousiers, "Moving Frostbite to PBR", 2014, listing 26.
-    gloss_open = clamp(pow(nv + open, exp2(-16.0 * alpha - 1.0)) - 1.0 + open, 0.0, 1.0);
+    gloss_open = clamp(pow(nv + open, exp2(-16.0 * s.roughness - 1.0)) - 1.0 + open, 0.0, 1.0);
 #endif
     vec3 r = reflect(-s.view, s.normal);
     total += gloss_open * specular * prefiltered(r, s.roughness);
-    total += open * diffuse * irradiance_at(s.normal) / PI;
+    total += diffuse * (open * irradiance_at(s.normal) / PI + (1.0 - open) * bounce.rgb);
+    total += specular * (1.0 - gloss_open) * bounce.rgb;
 #endif
-    return TONE(total);
+    return total;
 }
