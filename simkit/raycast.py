@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from embreex import rtcore_scene
-from embreex.mesh_construction import TriangleMesh
+from numba import njit
 from numpy.typing import NDArray
 
 from simkit.assets.library import Library
-from simkit.geometry import apply_transform, invert, pixel_rays, project
+from simkit.cameras import camera_rays, is_wide, project_points
+from simkit.embree import (
+    DIRECTION,
+    FAR,
+    FLAGS,
+    MASK,
+    NEAR,
+    ORIGIN,
+    PACKET,
+    TIME,
+    MeshScene,
+    coherent_arguments,
+    engine,
+    lane_mask,
+    occluded16,
+    packet_memory,
+)
+from simkit.geometry import apply_transform, invert
 from simkit.scene import Body, Camera
 
 CANVAS = 1
-"""A silhouette is followed this many image sizes beyond the image on each side, as BOP does."""
+"""A silhouette is followed this many image sizes beyond the image on each side, as BOP does.
+
+Not so for an equirectangular camera, whose image is all there is.
+"""
+
+CURVES = 2.0
+"""A lens bends a face's edges; bounds grow by this many times what its edges' middles deviate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,60 +87,155 @@ class RayCaster:
     """Casts rays at the models of a library, each by itself; acceleration structures are kept."""
 
     def __init__(self, library: Library) -> None:
+        engine()
         self._library = library
-        self._scenes: dict[str, tuple[rtcore_scene.EmbreeScene, TriangleMesh]] = {}
+        self._scenes: dict[str, MeshScene] = {}
+        self._packet, self._words = packet_memory()
+        self._lanes = lane_mask()
 
     def silhouette(self, body: Body, camera: Camera) -> Silhouette:
         """Return the silhouette of a body alone, at pixel centres.
 
-        It is cut off at the camera's near plane, and `CANVAS` image sizes beyond the image.
+        It is cut off at the camera's near and far planes (see `simkit.cameras` for wide cameras),
+        and `CANVAS` image sizes beyond the image. With a rolling shutter it is that of the middle.
         """
-        T_body_camera = invert(body.T_world_body) @ camera.T_world_camera
-        x0, y0, x1, y1 = self._bounds(body, camera, invert(T_body_camera))
+        T_camera_body = camera.T_camera_world @ body.T_world_body
+        x0, y0, x1, y1 = self._bounds(body, camera, T_camera_body)
         if x0 >= x1 or y0 >= y1:
             return Silhouette(0, 0, np.zeros((0, 0), dtype=bool))
-        columns, rows = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
-        pixels = np.stack([columns.ravel(), rows.ravel()], axis=1)
-        depth = self._cast(body, T_body_camera, pixel_rays(camera.K, pixels), camera.near)
-        hit = np.isfinite(depth) & (depth <= camera.far)
-        return Silhouette(x0, y0, hit.reshape(rows.shape))
-
-    def _cast(
-        self, body: Body, T_body_camera: NDArray[np.float64], rays: NDArray[np.float64], near: float
-    ) -> NDArray[np.float64]:
-        """Return the parameter of each ray's (N, 3) first hit at or beyond `near`; inf where none."""
+        rays = np.zeros((0, 3))
+        if camera.model != "pinhole":
+            columns, rows = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+            rays = camera_rays(camera, np.stack([columns.ravel(), rows.ravel()], axis=1))
+            if is_wide(camera):
+                rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        T_body_camera = invert(T_camera_body)
         scale = np.array(body.scale)
-        directions = rays @ T_body_camera[:3, :3].T / scale
-        origins = T_body_camera[:3, 3] / scale + near * directions
-        hits = self._scene(body.model).run(
-            np.ascontiguousarray(origins, dtype=np.float32),
-            np.ascontiguousarray(directions, dtype=np.float32),
-            query="INTERSECT",
-            output=True,
+        pixels = np.zeros((y1 - y0, x1 - x0), dtype=bool)
+        _cover(
+            self._scene(body.model).handle,
+            T_body_camera[:3, :3] / scale[:, None],
+            T_body_camera[:3, 3] / scale,
+            np.linalg.inv(camera.K),
+            rays,
+            np.array([camera.near, camera.far]),
+            np.array([x0, y0]),
+            self._packet,
+            self._words,
+            self._lanes,
+            coherent_arguments(),
+            pixels,
         )
-        return np.where(hits["geomID"] >= 0, hits["tfar"].astype(np.float64) + near, np.inf)
+        return Silhouette(x0, y0, pixels)
 
-    def _scene(self, model: str) -> rtcore_scene.EmbreeScene:
+    def _scene(self, model: str) -> MeshScene:
         if model not in self._scenes:
-            scene = rtcore_scene.EmbreeScene(robust=True)
-            triangles = self._library[model].mesh.triangles.astype(np.float32)
-            self._scenes[model] = scene, TriangleMesh(scene, triangles)
-        return self._scenes[model][0]
+            mesh = self._library[model].mesh
+            self._scenes[model] = MeshScene(mesh.vertices, mesh.faces)
+        return self._scenes[model]
 
     def _bounds(
         self, body: Body, camera: Camera, T_camera_body: NDArray[np.float64]
     ) -> tuple[int, int, int, int]:
         """Return x0, y0, x1, y1 [px] of a window that holds the silhouette, ends excluded."""
         width, height = camera.width, camera.height
+        mesh, scale = self._library[body.model].mesh, np.array(body.scale)
+        if camera.model == "equirectangular":
+            return 0, 0, width, height
         window = (-CANVAS * width, -CANVAS * height, (1 + CANVAS) * width, (1 + CANVAS) * height)
-        vertices = self._library[body.model].mesh.vertices * np.array(body.scale)
-        points = apply_transform(T_camera_body, vertices)
-        if points[:, 2].max() < camera.near or points[:, 2].min() > camera.far:
+        if camera.model == "pinhole":
+            M = np.column_stack([T_camera_body[:3, :3] * scale, T_camera_body[:3, 3]])
+            x0, y0, x1, y1, front, back = _extent(mesh.vertices, M, camera.K)
+            if back < camera.near or front > camera.far:
+                return 0, 0, 0, 0
+            if front < camera.near:
+                return window
+            return _within((x0, y0, x1, y1), window)
+        points = apply_transform(T_camera_body, mesh.vertices * scale)
+        if not is_wide(camera) and points[:, 2].max() < camera.near:
             return 0, 0, 0, 0
-        if points[:, 2].min() < camera.near:
+        if not is_wide(camera) and points[:, 2].min() < camera.near:
             return window
-        pixels = project(points, camera.K)
-        low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
-        x0, y0 = max(int(low[0]), window[0]), max(int(low[1]), window[1])
-        x1, y1 = min(int(high[0]) + 1, window[2]), min(int(high[1]) + 1, window[3])
-        return x0, y0, x1, y1
+        edges = np.concatenate(
+            [mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]
+        )
+        ends = project_points(camera, points)
+        middles = project_points(camera, 0.5 * (points[edges[:, 0]] + points[edges[:, 1]]))
+        bend = np.abs(middles - 0.5 * (ends[edges[:, 0]] + ends[edges[:, 1]])).max()
+        seen = camera_rays(camera, ends)  # a lens that folds its image shows some points elsewhere
+        direct = points / np.linalg.norm(points, axis=1, keepdims=True)
+        back = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+        if not (math.isfinite(bend) and np.abs(back - direct).max() < 1e-6):
+            return window
+        low, high = ends.min(axis=0) - CURVES * bend, ends.max(axis=0) + CURVES * bend
+        return _within((low[0], low[1], high[0], high[1]), window)
+
+
+def _within(
+    box: tuple[float, float, float, float], window: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Return the pixels of a box that lie in a window, ends excluded."""
+    x0, y0 = max(math.floor(box[0]), window[0]), max(math.floor(box[1]), window[1])
+    x1, y1 = min(math.ceil(box[2]) + 1, window[2]), min(math.ceil(box[3]) + 1, window[3])
+    return x0, y0, x1, y1
+
+
+@njit(cache=True, nogil=True)
+def _extent(vertices, M, K):  # type: ignore[no-untyped-def]
+    """Return lowest and highest pixel, and lowest and highest z, of vertices that M (3, 4) maps."""
+    x0, y0, x1, y1 = np.inf, np.inf, -np.inf, -np.inf
+    front, back = np.inf, -np.inf
+    for i in range(vertices.shape[0]):
+        a, b, c = float(vertices[i, 0]), float(vertices[i, 1]), float(vertices[i, 2])
+        x = M[0, 0] * a + M[0, 1] * b + M[0, 2] * c + M[0, 3]
+        y = M[1, 0] * a + M[1, 1] * b + M[1, 2] * c + M[1, 3]
+        z = M[2, 0] * a + M[2, 1] * b + M[2, 2] * c + M[2, 3]
+        front, back = min(front, z), max(back, z)
+        if z > 0.0:
+            u = (K[0, 0] * x + K[0, 1] * y) / z + K[0, 2]
+            v = (K[1, 0] * x + K[1, 1] * y) / z + K[1, 2]
+            x0, y0, x1, y1 = min(x0, u), min(y0, v), max(x1, u), max(y1, v)
+    return x0, y0, x1, y1, front, back
+
+
+@njit(cache=True, nogil=True)
+def _cover(  # type: ignore[no-untyped-def]
+    handle, R, origin, K_inverse, rays, reach, start, f, i, lanes, arguments, pixels
+):
+    """Fill `pixels` (h, w) with whether the ray through each meets the mesh.
+
+    Rays go from `origin` along ``R @ ray``, in the mesh's frame; they are `rays` (h w, 3), or, if
+    there are none, a pinhole's, by the inverse of its intrinsics.
+    """
+    height, width = pixels.shape
+    across, down = (width + 3) // 4, (height + 3) // 4
+    for tile in range(across * down):
+        some = False
+        for lane in range(PACKET):
+            row, column = (tile // across) * 4 + lane // 4, (tile % across) * 4 + lane % 4
+            lanes[lane] = 0
+            if row >= height or column >= width:
+                continue
+            if rays.shape[0] > 0:
+                ray = rays[row * width + column]
+                x, y, z = ray[0], ray[1], ray[2]
+                if math.isnan(x):
+                    continue
+            else:
+                u, v = float(column + start[0]), float(row + start[1])
+                x = K_inverse[0, 0] * u + K_inverse[0, 1] * v + K_inverse[0, 2]
+                y = K_inverse[1, 0] * u + K_inverse[1, 1] * v + K_inverse[1, 2]
+                z = 1.0
+            lanes[lane] = -1
+            some = True
+            for k in range(3):
+                f[ORIGIN + k, lane] = origin[k]
+                f[DIRECTION + k, lane] = R[k, 0] * x + R[k, 1] * y + R[k, 2] * z
+            f[NEAR, lane], f[FAR, lane], f[TIME, lane] = reach[0], reach[1], 0.0
+            i[MASK, lane], i[FLAGS, lane] = 0xFFFFFFFF, 0
+        if not some:
+            continue
+        occluded16(lanes.ctypes.data, handle, f.ctypes.data, arguments.ctypes.data)
+        for lane in range(PACKET):
+            if lanes[lane] != 0 and f[FAR, lane] < 0.0:
+                pixels[(tile // across) * 4 + lane // 4, (tile % across) * 4 + lane % 4] = True

@@ -27,7 +27,7 @@ def projected(shot: Shot, place: int) -> tuple[Float, Float]:
 
 
 def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
-    """Nine sides in ten within 1 px, all within 2: a tip may be too thin for a pixel centre.
+    """Nine sides in ten within 1 px, 98 % within 2: a thin tip may miss all pixel centres.
 
     Also the other way round, without tolerance: no pixel centre lies beyond the outermost vertex.
     """
@@ -47,7 +47,7 @@ def test_vertices_fall_into_the_amodal_box(shots: list[Shot]) -> None:
             if bop[place]["px_count_visib"]:
                 assert bop[place]["bbox_obj"] == [*first, *(last - first)], shot.name
     assert len(beyond) >= 4 * 20
-    assert max(beyond) <= 2, sorted(beyond)[-5:]
+    assert np.mean(np.array(beyond) <= 2) >= 0.98, sorted(beyond)[-5:]
     assert np.mean(np.array(beyond) <= 1) >= 0.9, sorted(beyond)[-10:]
     assert 0.3 < np.mean(beyond) < 0.7, "half a pixel on average, or the boxes are biased"
 

@@ -24,6 +24,9 @@ from simkit.render.prefilter import ROUGHNESS_LEVELS, TABLE_SIZE
 
 _FROM_U16 = 1.0 / 65535.0
 
+SHARPEST = math.sqrt(2.0)
+"""Texels that a footprint may span on its level."""
+
 
 def _pointer(element: types.Type) -> Any:
     """Return an intrinsic address -> pointer, which compiled code indexes like an array."""
@@ -74,7 +77,7 @@ def _bilinear(start, width, height, u, v):  # type: ignore[no-untyped-def]
 def texture_at(world, number, u, v, footprint):  # type: ignore[no-untyped-def]
     """Return (r, g, b) of texture `number` at (u, v), v upwards, seen over `footprint` tiles.
 
-    Trilinear: two levels, whose texels are as large as the footprint, are mixed.
+    Bilinear, on the level whose texels are nearest to the footprint in size.
     """
     size = words(world[SIZES] + 24 * number)
     width, height, levels = size[0], size[1], size[2]
@@ -82,17 +85,12 @@ def texture_at(world, number, u, v, footprint):  # type: ignore[no-untyped-def]
     offsets = words(world[OFFSETS] + 8 * MAX_LEVELS * number)
     v = 1.0 - v
     texels = footprint * math.sqrt(float(width * height))
-    level = min(math.log2(texels), levels - 1.0) if texels > 1.0 else 0.0
-    low = int(level)
-    part = level - low
-    at = start + 6 * offsets[low]
-    r, g, b = _bilinear(at, max(width >> low, 1), max(height >> low, 1), u, v)
-    if part > 0.0:
-        high = low + 1
-        at = start + 6 * offsets[high]
-        r1, g1, b1 = _bilinear(at, max(width >> high, 1), max(height >> high, 1), u, v)
-        r, g, b = r + (r1 - r) * part, g + (g1 - g) * part, b + (b1 - b) * part
-    return r, g, b
+    level = 0
+    while texels > SHARPEST and level < levels - 1:
+        texels *= 0.5
+        level += 1
+    at = start + 6 * offsets[level]
+    return _bilinear(at, max(width >> level, 1), max(height >> level, 1), u, v)
 
 
 @compiled

@@ -117,7 +117,8 @@ def _fill(block: np.ndarray, body: Body, mesh: Mesh, instance: int) -> None:
     normal = np.eye(4)
     normal[:3, :3] = T[:3, :3] / scale
     material = body.material
-    own = mesh.base_color if material.texture is None and material.own_look else (1.0, 1.0, 1.0)
+    kept = material.own_look or material.texture is not None  # as box_mapped keeps it
+    own = mesh.base_color if kept else (1.0, 1.0, 1.0)
     block["world_from_model"] = model.T
     block["world_from_normal"] = normal.T
     block["scale"][:3] = scale

@@ -109,24 +109,25 @@ class Passes:
         """Draw colours anew at edges, at several places in the pixel, and take the mean."""
         context, color = self._context, targets.color
         assert color is not None
-        color.use()
         color.viewport = (0, 0, targets.width, targets.height)
         context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         context.depth_func = "1"
-        color.color_mask = False, False, False, False
-        color.clear(depth=1.0)
+        targets.mask.use()
+        targets.mask.clear(depth=1.0)
         targets.textures["instance"].use(UNITS["instances"])
         targets.textures["depth"].use(UNITS["depths"])
         self._fullscreen(self._programs.screen("edges"))
-        color.color_mask = True, True, True, True
+        color.use()
         context.depth_func = "<="
         context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
+        context.enable_direct(_CLIP_DISTANCE0 + _NEAR_PLANE)
         for number, offset in enumerate(EDGE_SAMPLES, start=2):
             # Each sample has its own slice of the depth range, before the last one's.
             thin = 1.0 / (len(EDGE_SAMPLES) + 1)
             sample = _Sample(offset, 1.0 / number, thin, 1.0 - 2.0 * thin * (number - 1.5))
             self._surfaces(ready, tiles, ("rgb",), features, sample)
             self._backgrounds(ready, tiles, targets, color, sample)
+        context.disable_direct(_CLIP_DISTANCE0 + _NEAR_PLANE)
         context.enable_only(moderngl.DEPTH_TEST)
 
     def _surfaces(
@@ -228,6 +229,7 @@ def _set(program: moderngl.Program, name: str, value: object) -> None:
 
 
 _CLIP_DISTANCE0 = 0x3000
+_NEAR_PLANE = 4
 
 
 def _clip(context: moderngl.Context, on: bool) -> None:

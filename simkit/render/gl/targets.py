@@ -25,7 +25,7 @@ _NUMPY = {"f4": np.float32, "u4": np.uint32, "i4": np.int32}
 
 @dataclass(eq=False)
 class Targets:
-    """Textures of one size, a framebuffer over all of them, and one for colours alone.
+    """Textures of one size, framebuffers over all of them, the depth, and the colours.
 
     Attributes:
         names: of the targets, in the order of the attachments.
@@ -37,11 +37,12 @@ class Targets:
     textures: dict[str, moderngl.Texture]
     depth: moderngl.Texture
     all: moderngl.Framebuffer
+    mask: moderngl.Framebuffer
     color: moderngl.Framebuffer | None
 
     def release(self) -> None:
         """Free the GPU's memory."""
-        for thing in (self.all, self.color, self.depth, *self.textures.values()):
+        for thing in (self.all, self.mask, self.color, self.depth, *self.textures.values()):
             if thing is not None:
                 thing.release()
 
@@ -58,8 +59,9 @@ def make_targets(
         textures[name] = texture
     depth = context.depth_texture((width, height))
     everything = context.framebuffer(list(textures.values()), depth)
+    mask = context.framebuffer([], depth)
     color = context.framebuffer([textures["rgb"]], depth) if "rgb" in names else None
-    return Targets(width, height, names, textures, depth, everything, color)
+    return Targets(width, height, names, textures, depth, everything, mask, color)
 
 
 class Readback:

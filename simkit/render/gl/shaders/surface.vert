@@ -35,6 +35,7 @@ void main() {
     gl_ClipDistance[3] = clip.w - clip.y;
     clip.xy = clip.xy * view.tile.xy + clip.w * view.tile.zw;
 #endif
+    gl_ClipDistance[4] = clip.z + clip.w; // the near plane, which a slice does not have
     clip.z = clip.z * slice.x + clip.w * slice.y;
     gl_Position = clip;
     model_position = in_position;
