@@ -11,7 +11,7 @@ from simkit.contracts import Params, Randomizer
 from simkit.distributions import Distribution, Uniform
 from simkit.errors import ConfigError
 from simkit.geometry import direction, look_at, quaternion_of
-from simkit.options import setting, varied
+from simkit.options import draw_all, setting, varied
 from simkit.scene import Camera, Scene, matrix3, quaternion, vec3
 
 
@@ -66,15 +66,8 @@ class CameraPlacement(Randomizer):
     places_camera = True
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
-        options = self.options
-        return {
-            "fov_deg": options.fov_deg.sample(rng),
-            "distance": options.distance.sample(rng),
-            "azimuth_deg": options.azimuth_deg.sample(rng),
-            "elevation_deg": options.elevation_deg.sample(rng),
-            "roll_deg": options.roll_deg.sample(rng),
-            "jitter": [options.jitter.sample(rng) for _ in range(3)],
-        }
+        drawn = draw_all(self.options, rng, skip=("jitter",))
+        return {**drawn, "jitter": [self.options.jitter.sample(rng) for _ in range(3)]}
 
     def apply(self, scene: Scene, params: Params) -> Scene:
         positions = [body.position for _, body in scene.labelled()]

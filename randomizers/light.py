@@ -10,7 +10,7 @@ from simkit.assets.blackbody import temperature_to_rgb
 from simkit.contracts import Params, Randomizer
 from simkit.distributions import Distribution, Uniform
 from simkit.geometry import direction
-from simkit.options import setting, varied
+from simkit.options import draw_all, setting, varied
 from simkit.scene import Light, Scene, vec3
 
 
@@ -44,14 +44,7 @@ class Lighting(Randomizer):
         return str(self.options.every)
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
-        options = self.options
-        return {
-            "azimuth_deg": options.azimuth_deg.sample(rng),
-            "elevation_deg": options.elevation_deg.sample(rng),
-            "temperature": options.temperature.sample(rng),
-            "intensity": options.intensity.sample(rng),
-            "ambient": options.ambient.sample(rng),
-        }
+        return draw_all(self.options, rng)
 
     def apply(self, scene: Scene, params: Params) -> Scene:
         azimuth, elevation = np.deg2rad([params["azimuth_deg"], params["elevation_deg"]])

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Container
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
 from typing import Any, TypeVar, get_args, get_type_hints
 
+import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -124,6 +126,15 @@ def varied_keys(options: Any, path: str = "") -> dict[str, Distribution]:
         elif is_dataclass(value):
             found.update(varied_keys(value, _join(path, key.name)))
     return found
+
+
+def draw_all(options: Any, rng: np.random.Generator, skip: Container[str] = ()) -> dict[str, Any]:
+    """Return a value of each of an options object's own distributions, drawn as they are declared."""
+    return {
+        key.name: getattr(options, key.name).sample(rng)
+        for key in fields(options)
+        if key.metadata["simkit"].varied and key.name not in skip
+    }
 
 
 @dataclass(frozen=True)

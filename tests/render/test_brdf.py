@@ -64,11 +64,14 @@ def test_ggx_is_normalised(rough: float) -> None:
 @pytest.mark.parametrize("metal", [0.0, 1.0])
 @pytest.mark.parametrize("rough", [0.3, 0.6, 1.0])
 def test_no_more_light_leaves_than_comes(rough: float, metal: float) -> None:
+    """glTF's dielectric takes from the diffuse part what the facets reflect, not what the surface
+    does, so that it gains up to a fifth where it is seen at a low angle; metals gain nothing."""
     lights = above(np.random.default_rng(1), 20_000)
     for cosine in (0.2, 0.6, 1.0):
         view = np.array([math.sqrt(1 - cosine * cosine), 0.0, cosine])
         total = np.mean([reflect(view, l, 1.0, metal, rough) * l[2] for l in lights])  # noqa: E741
-        assert 2 * math.pi * total <= 1.03  # 20,000 samples
+        low = metal == 0.0 and cosine < 0.5
+        assert 2 * math.pi * total <= (1.2 if low else 1.03)  # 20,000 samples
 
 
 def test_a_white_surface_in_white_light_is_white() -> None:

@@ -262,7 +262,8 @@ def gather(  # type: ignore[no-untyped-def]
 ):
     """Fill `AROUND` (PACKET, 4) of active lanes: the environment's visible share, and light from other bodies.
 
-    Cosine-distributed rays from each point. The share is weighted by where the environment is
+    Cosine-distributed rays from each point; each pixel of a 4 by 4 square has its own part of one
+    sequence of directions, so that a mean over such a square has them all. The share is weighted by where the environment is
     bright. A ray that meets a body brings that body's mean colour times an estimate of its
     irradiance: half of what the environment gives it without occlusion, the ambient light, and one
     light with its shadow. The last three are radiance for a white diffuse surface.
@@ -283,7 +284,8 @@ def gather(  # type: ignore[no-untyped-def]
             if active[lane] == 0:
                 continue
             point = point_of(memory, lane)
-            s1, s2 = sample_pair(columns[lane], rows[lane], numbers[lane] * count + taken)
+            number = PACKET * (numbers[lane] * count + taken)
+            s1, s2 = sample_pair(0, 0, number + 4 * (rows[lane] % 4) + columns[lane] % 4)
             x, y, z = _cosine_direction(point, s1, s2)
             weight = irradiance_at(world[IRRADIANCE], 1, x, y, z) + 1e-6
             weights[lane] = weight

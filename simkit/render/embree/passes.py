@@ -177,15 +177,15 @@ def labels(  # type: ignore[no-untyped-def]
             if b < 0:
                 continue
             base_ray(world, row, column, 0.0, 0.0, 0, ray)
-            if exact:
-                r = reach[row, column]
-                place[row, column, 0], place[row, column, 1] = exact_place(world, 0, b, t, ray, r)
             u, v = place[row, column, 0], place[row, column, 1]
             if normal.shape[0] > 0:
                 x, y, z = ray[3], ray[4], ray[5]
                 length = math.sqrt(x * x + y * y + z * z)
                 smooth_normal(world, 0, b, t, u, v, x / length, y / length, z / length, point)
                 _to_camera(c, point, normal[row, column])
+            if exact:
+                u, v = exact_place(world, 0, b, t, ray, reach[row, column])
+                place[row, column, 0], place[row, column, 1] = u, v
             if coords.shape[0] > 0:
                 faces = ints(array_of(world, b, FACES))
                 vertices = floats(array_of(world, b, VERTICES))

@@ -94,6 +94,11 @@ class Gl(Renderer):
         """Whether a GPU draws."""
         return is_hardware(self._context)
 
+    @property
+    def held_bytes(self) -> int:
+        """What meshes and textures take on the GPU [bytes], about."""
+        return self._store.bytes
+
     def close(self) -> None:
         for targets in self._targets.values():
             targets.release()

@@ -9,6 +9,7 @@ from typing import Any
 import moderngl
 
 from simkit.errors import RenderError
+from simkit.render import selection
 
 REQUIRED = 330
 """OpenGL 3.3."""
@@ -19,7 +20,6 @@ REMEDY = (
     "-e NVIDIA_DRIVER_CAPABILITIES=graphics,compute,utility"
 )
 
-_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software rasterizer")
 _LIBRARIES = {"libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
 """Named here because looking them up with `ctypes.util` starts a compiler, which takes 0.1 s."""
 
@@ -54,8 +54,7 @@ def open_context(device: int | None = None) -> moderngl.Context:
 
 def is_hardware(context: moderngl.Context) -> bool:
     """Return whether a GPU draws, not the processor."""
-    name = context.info["GL_RENDERER"].lower()
-    return not any(software in name for software in _SOFTWARE)
+    return selection.is_hardware(context.info["GL_RENDERER"])
 
 
 def driver_name(context: moderngl.Context) -> str:
