@@ -34,7 +34,7 @@ from simkit.scene import (
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (640, 480)
-SHOWN = (400, 300)
+SHOWN = (280, 210)
 """Size of a picture on the sheet [px]."""
 
 SUN = vec3(np.array([0.45, 0.3, 0.84]) / np.linalg.norm([0.45, 0.3, 0.84]))
@@ -78,9 +78,7 @@ def main() -> None:
     print(f"{options.out}: {options.out.stat().st_size / 1024:.0f} kB")
 
 
-def _column(
-    backend: str, scenes: list[tuple[str, Scene, Library]]
-) -> NDArray[np.uint8] | None:
+def _column(backend: str, scenes: list[tuple[str, Scene, Library]]) -> NDArray[np.uint8] | None:
     if backend not in registry.names("renderers"):
         return None
     renderer_class = registry.load("renderers", backend)
@@ -94,7 +92,9 @@ def _column(
         assert scene.camera is not None
         rgb = renderer.render(scene, scene.camera, ["rgb"]).rgb
         renderer.close()
-        picture = cv2.resize(srgb_bytes(tone_map(rgb))[..., ::-1], SHOWN, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(
+            srgb_bytes(tone_map(rgb))[..., ::-1], SHOWN, interpolation=cv2.INTER_AREA
+        )
         cv2.putText(picture, f"{backend}, {name}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3,
                     cv2.LINE_AA)  # fmt: skip
         cv2.putText(picture, f"{backend}, {name}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
@@ -112,7 +112,9 @@ def _parts(light: str) -> tuple[Scene, Library]:
         Material((0.8, 0.1, 0.1), roughness=0.3, own_look=False),
         Material(roughness=0.7),
         Material((0.9, 0.9, 0.9), roughness=0.15, metallic=1.0, own_look=False),
-        Material(roughness=0.9, texture=Texture("checker", ((0.1, 0.2, 0.6), (0.8, 0.8, 0.7)), 0.04)),
+        Material(
+            roughness=0.9, texture=Texture("checker", ((0.1, 0.2, 0.6), (0.8, 0.8, 0.7)), 0.04)
+        ),
         Material((0.2, 0.5, 0.25), roughness=0.5, own_look=False),
         Material(roughness=0.4),
         Material((0.95, 0.93, 0.9), roughness=0.2, own_look=False),

@@ -29,9 +29,9 @@ class LightOptions:
         Uniform(3000.0, 7500.0), unit="K", low=1667, high=25000, help="colour of the light"
     )
     intensity: Distribution = varied(
-        Uniform(0.4, 0.8), low=0, high=100, help="1: a white surface facing it is white"
+        Uniform(0.5, 1.0), low=0, high=100, help="1: a white surface facing it is white"
     )
-    ambient: Distribution = varied(Uniform(0.25, 0.5), low=0, high=1, help="from everywhere")
+    ambient: Distribution = varied(Uniform(0.1, 0.35), low=0, high=1, help="from everywhere")
 
 
 class Lighting(Randomizer):

@@ -2,7 +2,7 @@
 
 The keys are those of `RunOptions`, and three that name plug-ins: ``scene`` (``family`` and the
 family's options), ``randomizers`` (options by name; null turns a default one off) and ``render``
-(``backend`` and its options).
+(``backend`` and its options; ``auto`` becomes the name of what it stands for on this machine).
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from simkit.labels import DEFAULT_LABELS, Annotators
 from simkit.options import KeyInfo, build, keys, section, setting, to_config
 from simkit.physics import PhysicsOptions
 from simkit.randomness import MAX_SEED, check_seed
+from simkit.render.selection import select_renderer
 
 DEFAULT_FAMILY = "tabletop"
-DEFAULT_BACKEND = "bullet"
+AUTO = "auto"
+"""The renderer that `simkit.render.selection` chooses for this machine: the default."""
+
 FREE_KEYS = ("n", "workers", "on_error")
 """Keys that may change between two runs into the same folder: they change no sample."""
 
@@ -132,7 +135,7 @@ def resolve(data: Mapping[Any, Any]) -> Config:
     run = build(RunOptions, {key: value for key, value in data.items() if key not in plugins})
     check_seed(run.seed)
     family, family_options = _plugin("scenes", "scene", "family", DEFAULT_FAMILY, data)
-    backend, backend_options = _plugin("renderers", "render", "backend", DEFAULT_BACKEND, data)
+    backend, backend_options = _plugin("renderers", "render", "backend", AUTO, data)
     defaults = registry.load("scenes", family).randomizers
     randomizers = _randomizers(defaults, data.get("randomizers"))
     _check_camera(family, list(randomizers))
@@ -195,8 +198,12 @@ def _plugin(
             f"{key}: {node!r} is no mapping; write '{name_key}: NAME' and its options"
         )
     name = node.get(name_key, default)
+    if kind == "renderers" and name == AUTO:
+        name = select_renderer()
     if name not in registry.names(kind):
-        allowed = did_you_mean(str(name), registry.names(kind))
+        allowed = did_you_mean(
+            str(name), [*registry.names(kind), *([AUTO] if kind == "renderers" else [])]
+        )
         raise ConfigError(f"{key}.{name_key}: '{name}' is not registered; {allowed}")
     options = {other: value for other, value in node.items() if other != name_key}
     return name, build(registry.load(kind, name).Options, options, key)

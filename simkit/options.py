@@ -12,6 +12,7 @@ import copy
 import dataclasses
 from collections.abc import Container
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
+from functools import partial
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -74,7 +75,8 @@ def varied(
 
 def section(options: type[T], help: str = "") -> T:
     """Declare a key that holds the keys of another options class."""
-    return field(default_factory=options, metadata={"simkit": Declared(help)})  # type: ignore[return-value]
+    made: T = field(default_factory=options, metadata={"simkit": Declared(help)})
+    return made
 
 
 def build(options: type[T], data: Any, path: str = "") -> T:
@@ -212,7 +214,7 @@ def _twin(options: type[Any]) -> type[Any]:
         (
             key.name,
             hints[key.name],
-            field(default_factory=lambda key=key: copy.deepcopy(_default(key))),
+            field(default_factory=partial(_default, key)),
         )
         for key in fields(options)
         if not key.metadata["simkit"].varied and not is_dataclass(hints[key.name])
@@ -266,7 +268,7 @@ def _field(default: Any, declared: Declared) -> Any:
 
 def _default(key: dataclasses.Field[Any]) -> Any:
     if key.default is not MISSING:
-        return key.default
+        return copy.deepcopy(key.default)
     assert key.default_factory is not MISSING
     return key.default_factory()
 

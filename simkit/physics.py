@@ -252,7 +252,7 @@ def shrunk(hull: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
     planes = ConvexHull(hull).equations
     middle = hull.mean(axis=0)
     depth = -(planes[:, :3] @ middle + planes[:, 3]).max()  # of the middle below the nearest face
-    inner = planes + [0.0, 0.0, 0.0, min(margin, 0.5 * depth)]
+    inner = planes + np.array([0.0, 0.0, 0.0, min(margin, 0.5 * depth)])
     corners = HalfspaceIntersection(inner, middle).intersections
     kept: NDArray[np.float64] = corners[ConvexHull(corners).vertices]
     return kept

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simkit.assets.library import Library
 from simkit.cameras import camera_rays, is_wide, project_points
+from simkit.compiled import compiled
 from simkit.embree import (
     DIRECTION,
     FAR,
@@ -180,7 +180,7 @@ def _within(
     return x0, y0, x1, y1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _extent(vertices, M, K):  # type: ignore[no-untyped-def]
     """Return lowest and highest pixel, and lowest and highest z, of vertices that M (3, 4) maps."""
     x0, y0, x1, y1 = np.inf, np.inf, -np.inf, -np.inf
@@ -198,7 +198,7 @@ def _extent(vertices, M, K):  # type: ignore[no-untyped-def]
     return x0, y0, x1, y1, front, back
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cover(  # type: ignore[no-untyped-def]
     handle, R, origin, K_inverse, rays, reach, start, f, i, lanes, arguments, pixels
 ):

@@ -63,7 +63,7 @@ def rerender(
     out: str | Path,
     models: str | Path | None = None,
     pixel_centre: str = "bop",
-    backend: str = "bullet",
+    backend: str = "auto",
     limit: int | None = None,
     overlay: bool = True,
     progress: Progress | None = None,
@@ -80,7 +80,7 @@ def rerender(
         models: folder of its models; found beside the source if None.
         pixel_centre: where the source's ``cam_K`` has the centre of the top left pixel: ``bop``
             (0.5, 0.5) or ``opencv`` (0, 0).
-        backend: the renderer.
+        backend: the renderer; ``auto`` is the default of this machine.
         limit: only the first so many images.
         overlay: write each photo with our outlines and both boxes to ``overlays/``.
         progress: called with images done and images in all.

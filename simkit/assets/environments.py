@@ -73,9 +73,9 @@ def environment_image(environment: Environment, height: int = 256) -> Image:
         turned = pixel_directions(height) @ _turn(environment.rotation)  # world to environment
         image = _COMPUTED[environment.kind](environment, turned, np.pi / height)
         image = image.reshape(height, 2 * height, 3)
-    image = np.ascontiguousarray(image * environment.intensity, dtype=np.float32)
-    image.flags.writeable = False
-    return image
+    scaled: Image = np.asarray(image * environment.intensity, dtype=np.float32, order="C")
+    scaled.flags.writeable = False
+    return scaled
 
 
 @lru_cache(maxsize=4)
@@ -179,7 +179,7 @@ def _read(path: Path) -> Image:
         raise AssetError(
             f"{name}: is no RGB image of floating-point radiance; give an equirectangular .hdr or .exr"
         )
-    image = np.ascontiguousarray(image[..., 2::-1])
-    if not np.isfinite(image).all() or image.min() < 0:
+    radiance: Image = np.ascontiguousarray(image[..., 2::-1], dtype=np.float32)
+    if not np.isfinite(radiance).all() or radiance.min() < 0:
         raise AssetError(f"{name}: holds negative or non-finite radiance; export it again")
-    return image
+    return radiance

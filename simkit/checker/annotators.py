@@ -24,12 +24,12 @@ from simkit.checker.contract import (
     run_all,
     same,
 )
-from simkit.config import DEFAULT_BACKEND
 from simkit.errors import PluginError
 from simkit.labels import KINDS, Annotator, Annotators, View
 from simkit.pipeline import Pipeline
 from simkit.raycast import RayCaster
 from simkit.render import CHANNELS, Frame
+from simkit.render.selection import EMBEDDED
 
 OBJECTS = (4, 0)
 """Numbers of objects of the scenes that are tried; with none, too, nothing may break."""
@@ -121,8 +121,8 @@ def _cases(name: str, plugin: type[Annotator]) -> list[Case]:
 
 def _renderer_with(channels: frozenset[str]) -> str:
     """Return the name of a renderer that gives all these channels."""
-    others = [name for name in registry.names("renderers") if name != DEFAULT_BACKEND]
-    for name in (DEFAULT_BACKEND, *others):
+    others = [name for name in registry.names("renderers") if name not in EMBEDDED]
+    for name in (*EMBEDDED, *others):
         try:
             if channels <= registry.load("renderers", name).channels:
                 return name

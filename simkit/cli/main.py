@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import typer
@@ -64,4 +65,6 @@ app.command("doctor")(doctor.command)
 
 def main() -> None:
     """Run the command line; the console script ``simkit``."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("simkit").setLevel(logging.INFO)
     app()

@@ -20,7 +20,7 @@ def command(
     pixel_centre: Annotated[
         str, typer.Option(help="where the source has its top left pixel's centre: bop or opencv")
     ] = "bop",
-    backend: Annotated[str, typer.Option(help="the renderer")] = "bullet",
+    backend: Annotated[str, typer.Option(help="the renderer")] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="only the first so many images")] = None,
     overlay: Annotated[bool, typer.Option(help="write overlays on the photos")] = True,
 ) -> None:

@@ -51,6 +51,10 @@ class Record:
         """(H, W, 3) uint8 sRGB."""
         name = "rgb.jpg" if "rgb.jpg" in self.files else "rgb.png"
         image = cv2.imdecode(np.frombuffer(self._file(name), np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise DatasetError(
+                f"sample {self.index}: {name} is damaged; run simkit inspect --verify"
+            )
         return np.ascontiguousarray(image[..., ::-1])
 
     @cached_property
@@ -58,6 +62,8 @@ class Record:
         """(H, W) float32 z-depth [m], in steps of the file's depth scale; 0 where nothing is."""
         data = np.frombuffer(self._file("depth.png"), np.uint8)
         steps = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if steps is None:
+            raise DatasetError(f"sample {self.index}: depth.png is damaged")
         return (steps * (self.camera["depth_scale"] / MM)).astype(np.float32)
 
     @cached_property

@@ -19,7 +19,7 @@ from simkit.errors import RenderError, did_you_mean
 from simkit.scene import Camera, Scene
 
 CHANNELS = {
-    "rgb": "(H, W, 3) float32, linear RGB in [0, 1]",
+    "rgb": "(H, W, 3) float32, linear RGB radiance; 1 is white, lights may be above",
     "depth": "(H, W) float32, planar z-depth [m] at pixel centres, 0 where nothing was hit",
     "instance": "(H, W) int32, place of the body in scene.bodies plus one, 0 where nothing was hit",
     "normal": "(H, W, 3) float32, unit surface normal in the camera frame, towards the camera; else 0",

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from simkit.compiled import compiled
 
 MIN_ROUGHNESS = 0.045
 """Below it highlights of point lights vanish between pixels (Filament's choice for 32-bit floats)."""
@@ -39,9 +39,6 @@ DIELECTRIC_F0 = 0.04
 """Reflectance of dielectrics at normal incidence: glTF 2.0, index of refraction 1.5."""
 
 INV_PI = 1.0 / math.pi
-
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-"""How all of simkit's shading is compiled: IEEE arithmetic in one thread, the same every time."""
 
 
 @compiled

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simkit.assets.environments import environment_image, pixel_directions
-from simkit.render.brdf import alpha_of, compiled, smith_visibility
+from simkit.compiled import compiled
+from simkit.render.brdf import alpha_of, smith_visibility
 from simkit.scene import Environment
 
 Float32 = NDArray[np.float32]
@@ -129,7 +130,7 @@ def _enlarged(image: Float32, height: int) -> Float32:
         return image
     wrapped = np.concatenate([image[:, -2:], image, image[:, :2]], axis=1)
     size = (wrapped.shape[1] * factor, height)
-    large = np.asarray(cv2.resize(wrapped, size, interpolation=cv2.INTER_LINEAR))
+    large = np.asarray(cv2.resize(wrapped, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
     return large[:, 2 * factor : -2 * factor]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import cache
+from pathlib import Path
 
 from simkit import registry
 from simkit.render import Probe
@@ -35,10 +37,22 @@ def select_renderer() -> str:
     its own, for a missing driver can end an interpreter, or hang it.
     """
     registered = registry.names("renderers")
-    found = probe("gl") if "gl" in registered else Probe(False, "", "", "it is not registered")
+    if "gl" not in registered:
+        found = Probe(False, "", "", "it is not registered")
+    elif not may_have_gpu():
+        found = Probe(False, "", "", "there is no graphics device")
+    else:
+        found = probe("gl")
     name, why = choose(found, registered)
     log.info("renderer auto: %s, %s", name, why)
     return name
+
+
+def may_have_gpu() -> bool:
+    """Return whether the system shows a graphics device; True where that cannot be told."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(Path("/dev").glob("nvidia[0-9]*")) or any(Path("/dev").glob("dri/renderD*"))
 
 
 def choose(gl: Probe, registered: list[str]) -> tuple[str, str]:
@@ -48,4 +62,4 @@ def choose(gl: Probe, registered: list[str]) -> tuple[str, str]:
     name = next((one for one in EMBEDDED if one in registered), "gl" if gl.works else EMBEDDED[-1])
     if gl.works:
         return name, f"for gl has no GPU here ({gl.driver})"
-    return name, f"for gl does not work here: {gl.reason or 'unknown reason'}"
+    return name, f"for gl does not work here ({gl.reason or 'unknown reason'})"

@@ -240,7 +240,8 @@ def digest(embree: Embree) -> str:
 def test_the_same_in_each_process_and_with_any_number_of_threads(embree: Embree) -> None:
     here = digest(embree)
     assert digest(embree) == here
-    program = "from tests.render.test_embree import *; print(digest(Embree(EmbreeOptions(), primitives())))"
+    made = "digest(Embree(EmbreeOptions(), primitives()))"
+    program = f"from tests.render.test_embree import *\nprint({made})"
     for threads in ("1", "2"):
         environment = {**os.environ, "NUMBA_NUM_THREADS": threads}
         done = subprocess.run(

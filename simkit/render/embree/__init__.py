@@ -89,8 +89,8 @@ class Embree(Renderer):
         seen = _Seen(camera)
         for band in bands:
             passes.trace(
-                band.world.address, self._memory.address, band.first, band.last, band.side, seen.body, seen.face,
-                seen.place, seen.reach,
+                band.world.address, self._memory.address, band.first, band.last, band.side, seen.body,
+                seen.face, seen.place, seen.reach,
             )  # fmt: skip
         normal = np.zeros((0, 0, 3), dtype=np.float32)
         if "normal" in channels:
@@ -126,8 +126,8 @@ class Embree(Renderer):
             for band in _bands(scene, camera, packed, len(offsets) * MOMENTS_A_SAMPLE):
                 rows = pixels[(pixels[:, 0] >= band.first) & (pixels[:, 0] < band.last)]
                 refine(
-                    band.world.address, memory, rows, offsets, soft, few, options.indirect, True, seen.body,
-                    normals, gathered, rgb,
+                    band.world.address, memory, rows, offsets, soft, few, options.indirect, True,
+                    seen.body, normals, gathered, rgb,
                 )  # fmt: skip
             return rgb
         if rays:
@@ -141,8 +141,8 @@ class Embree(Renderer):
             passes.smooth_gathered(raw, normals, seen.body, seen.reach, gathered)
         for band in bands:
             passes.shade(
-                band.world.address, memory, band.first, band.last, band.side, options.shadow_samples, *hit,
-                gathered, rgb, normals, light, camera_normals,
+                band.world.address, memory, band.first, band.last, band.side, options.shadow_samples,
+                *hit, gathered, rgb, normals, light, camera_normals,
             )  # fmt: skip
         if options.aa_samples:
             found = np.zeros(shape, dtype=np.bool_)

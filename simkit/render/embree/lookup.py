@@ -8,7 +8,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from simkit.render.brdf import compiled
+from simkit.compiled import compiled
 from simkit.render.embree.world import (
     IMAGE,
     IMAGE_HEIGHT,

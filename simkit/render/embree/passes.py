@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 
+from simkit.compiled import compiled
 from simkit.embree import PACKET
-from simkit.render.brdf import compiled
-from simkit.render.embree.lighting import direct_light, gather, surrounding_light
+from simkit.render.embree.gathering import gather
+from simkit.render.embree.lighting import direct_light, surrounding_light
 from simkit.render.embree.lookup import doubles, floats, ints, panorama_at, words
+from simkit.render.embree.points import fill_point
 from simkit.render.embree.surface import (
     ACTIVE,
     AROUND,
@@ -29,7 +31,6 @@ from simkit.render.embree.surface import (
     cast,
     exact_hit,
     exact_place,
-    fill_point,
     point_of,
     set_ray,
     smooth_normal,
@@ -116,13 +117,11 @@ def behind_everything(world, ray, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tile(number, tiles_across, side, first_row, lane):  # type: ignore[no-untyped-def]
-    """Return (row, column) of a lane of a tile."""
-    width = PACKET // side
-    return (
-        first_row + (number // tiles_across) * side + lane // width,
-        (number % tiles_across) * width + lane % width,
-    )
+def _pixel(top, left, side, lane):  # type: ignore[no-untyped-def]
+    """Return (row, column) of a lane of the tile whose first pixel is given."""
+    if side == SIDE:
+        return top + (lane >> 2), left + (lane & 3)
+    return top, left + lane
 
 
 @compiled
@@ -140,8 +139,10 @@ def trace(world_at, memory_at, first_row, last_row, side, body, face, place, rea
     for lane in range(PACKET):
         moments[lane] = 0
     for tile in range(tiles):
+        top = first_row + tile // across * side
+        left = tile % across * (PACKET // side)
         for lane in range(PACKET):
-            row, column = _tile(tile, across, side, first_row, lane)
+            row, column = _pixel(top, left, side, lane)
             lanes[lane] = 0
             if row >= last_row or column >= width:
                 continue
@@ -153,7 +154,7 @@ def trace(world_at, memory_at, first_row, last_row, side, body, face, place, rea
         for lane in range(PACKET):
             if lanes[lane] == 0:
                 continue
-            row, column = _tile(tile, across, side, first_row, lane)
+            row, column = _pixel(top, left, side, lane)
             ray = doubles(memory[BASES] + 48 * lane)
             b, t, u, v, r = exact_hit(world, memory, 0, lane, ray)
             body[row, column], face[row, column], reach[row, column] = b, t, r
@@ -208,7 +209,7 @@ def _to_camera(c, point, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _points_of_tile(  # type: ignore[no-untyped-def]
-    world, memory, tile, across, side, first_row, last_row, body, face, place, reach
+    world, memory, top, left, side, last_row, body, face, place, reach
 ):
     """Fill the surface points of a tile's pixels; return how many there are."""
     active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
@@ -217,7 +218,7 @@ def _points_of_tile(  # type: ignore[no-untyped-def]
     like = point_of(memory, PACKET - 1)
     like[FLAT] = 0.0
     for lane in range(PACKET):
-        row, column = _tile(tile, across, side, first_row, lane)
+        row, column = _pixel(top, left, side, lane)
         active[lane], moments[lane], numbers[lane] = 0, 0, 0
         rows[lane], columns[lane] = row, column
         if row >= last_row or column >= body.shape[1] or body[row, column] < 0:
@@ -246,9 +247,9 @@ def gather_pass(  # type: ignore[no-untyped-def]
     across = (body.shape[1] * side + PACKET - 1) // PACKET
     tiles = ((last_row - first_row + side - 1) // side) * across
     for tile in range(tiles):
-        if not _points_of_tile(
-            world, memory, tile, across, side, first_row, last_row, body, face, place, reach
-        ):
+        top = first_row + tile // across * side
+        left = tile % across * (PACKET // side)
+        if not _points_of_tile(world, memory, top, left, side, last_row, body, face, place, reach):
             continue
         gather(world, memory, active, count, indirect)
         for lane in range(PACKET):
@@ -317,11 +318,11 @@ def shade(  # type: ignore[no-untyped-def]
     tiles = ((last_row - first_row + side - 1) // side) * across
     outs = doubles(memory[OUT])
     for tile in range(tiles):
+        top = first_row + tile // across * side
+        left = tile % across * (PACKET // side)
         for k in range(3 * PACKET):
             outs[k] = 0.0
-        if _points_of_tile(
-            world, memory, tile, across, side, first_row, last_row, body, face, place, reach
-        ):
+        if _points_of_tile(world, memory, top, left, side, last_row, body, face, place, reach):
             direct_light(world, memory, count)
         for lane in range(PACKET):
             row, column = rows[lane], columns[lane]

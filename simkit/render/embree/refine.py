@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from simkit.compiled import compiled
 from simkit.embree import PACKET
-from simkit.render.brdf import compiled
-from simkit.render.embree.lighting import direct_light, gather, sample_pair, surrounding_light
+from simkit.render.embree.gathering import gather
+from simkit.render.embree.lighting import direct_light, sample_pair, surrounding_light
 from simkit.render.embree.lookup import doubles, ints, words
 from simkit.render.embree.passes import aim, base_ray, behind_everything, camera_at
+from simkit.render.embree.points import fill_point
 from simkit.render.embree.surface import (
     ACTIVE,
     AROUND,
@@ -24,7 +26,6 @@ from simkit.render.embree.surface import (
     SMOOTH,
     cast,
     exact_hit,
-    fill_point,
     point_of,
 )
 from simkit.render.embree.world import APERTURE, FOCUS, NUMBERS, TIMES

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simkit.assets.library import Library
+from simkit.errors import RenderError
 from simkit.options import setting
 from simkit.render import Frame, Renderer
 from simkit.render.gl import blocks
@@ -129,7 +130,8 @@ class Gl(Renderer):
     ) -> list[Frame]:
         """Return what each camera sees; pinholes of one size are drawn together.
 
-        While one target is read back the next is drawn.
+        That is, into one target, unless colours are to be anti-aliased. While one target is read
+        back the next is drawn.
 
         Raises:
             RenderError: a channel is not offered.
@@ -148,6 +150,8 @@ class Gl(Renderer):
         columns = max(ATLAS_SIDE // width, 1)
         columns = min(columns, len(cameras))
         rows = min(max(ATLAS_SIDE // height, 1), -(-len(cameras) // columns))
+        if self.options.antialias and "rgb" in channels:
+            columns = rows = 1  # finer samples at edges are drawn view by view
         size = min(columns * rows, blocks.MAX_VIEWS)
         ready = self._ready(scene, "rgb" in channels)
         targets = self._target(columns * width, rows * height, self._names(channels))

@@ -6,6 +6,8 @@ stores them by columns.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 MAX_VIEWS = 64
@@ -29,14 +31,13 @@ _mat4 = ("<f4", (4, 4))
 
 
 def _layout(fields: dict[str, tuple[str, tuple[int, ...]]], size: int | None = None) -> np.dtype:
-    return np.dtype(
-        {
-            "names": list(fields),
-            "formats": list(fields.values()),
-            "offsets": list(_offsets(fields)),
-            **({"itemsize": size} if size else {}),
-        }
-    )
+    layout: Any = {
+        "names": list(fields),
+        "formats": list(fields.values()),
+        "offsets": _offsets(fields),
+        **({"itemsize": size} if size else {}),
+    }
+    return np.dtype(layout)
 
 
 def _offsets(fields: dict[str, tuple[str, tuple[int, ...]]]) -> list[int]:
@@ -55,7 +56,15 @@ BODY = _layout(
     },
     BODY_STRIDE,
 )
-VIEW = _layout({"camera_from_world": _mat4, "clip_from_camera": _mat4, "tile": _vec4, "eye": _vec4})
+VIEW = _layout(
+    {
+        "camera_from_world": _mat4,
+        "clip_from_camera": _mat4,
+        "tile": _vec4,
+        "eye": _vec4,
+        "origin": _vec4,
+    }
+)
 LIGHT = _layout(
     {
         "position": _vec4,

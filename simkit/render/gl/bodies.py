@@ -100,10 +100,7 @@ def _behind_all(slab: Drawn, bodies: list[Drawn], direction: Array, position: Ar
                 continue
             axis = axis / norm
         for side, start in ((axis, float(corner @ axis) + length), (-axis, -float(corner @ axis))):
-            if position is None:
-                lit = float(direction @ side) < 0
-            else:
-                lit = float(position @ side) > start
+            lit = direction @ side < 0 if position is None else position @ side > start
             if lit and float((others @ side).min()) > start - SLAB_TOLERANCE:
                 return True
     return False

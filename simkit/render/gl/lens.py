@@ -100,10 +100,8 @@ def _sides(
     seen = np.isfinite(rays).all(axis=1)
     unit = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     narrow = bool((unit[seen, 2] > math.cos(ONE_VIEW)).all())
-    if model == "equirectangular":
-        focal = width / (2 * math.pi)
-    else:
-        focal = max(cam_K[0][0], cam_K[1][1])
+    around = model == "equirectangular"
+    focal = width / (2 * math.pi) if around else max(cam_K[0][0], cam_K[1][1])
     focal *= OVERSAMPLING
     if narrow:
         flat = rays[seen, :2] / rays[seen, 2:3]
@@ -126,7 +124,7 @@ def _side(
     R: Array, pixels: NDArray[np.int64], rays: Array, focal: float, low: Array, high: Array
 ) -> _Side:
     border = 4.0
-    width, height = (int(math.ceil(x)) for x in (high - low) * focal + 2 * border)
+    width, height = (math.ceil(x) for x in (high - low) * focal + 2 * border)
     K = np.array(
         [[focal, 0, border - low[0] * focal], [0, focal, border - low[1] * focal], [0, 0, 1]]
     )

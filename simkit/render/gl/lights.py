@@ -12,6 +12,7 @@ from simkit.errors import RenderError
 from simkit.geometry import Array, direction
 from simkit.render.gl import blocks
 from simkit.render.gl.bodies import Drawn, casts_for
+from simkit.render.gl.programs import uniform
 from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map
 from simkit.render.prefilter import irradiance
 from simkit.scene import Light, Scene
@@ -153,7 +154,7 @@ def draw_depths(
     """Draw the maps into their tiles of an atlas."""
     target.use()
     target.clear()
-    matrix = program["clip_from_world"]
+    matrix = uniform(program, "clip_from_world")
     for (one, x, y), bodies in zip(maps, casters, strict=True):
         target.viewport = (x, y, side, side)
         matrix.write(one.clip_from_world().T.astype("<f4").tobytes())

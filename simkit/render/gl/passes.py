@@ -10,7 +10,7 @@ import numpy as np
 from simkit.geometry import Array
 from simkit.render.gl import blocks
 from simkit.render.gl.bodies import Drawn
-from simkit.render.gl.programs import UNITS, Programs
+from simkit.render.gl.programs import UNITS, Programs, uniform
 from simkit.render.gl.targets import Targets
 from simkit.scene import Camera, Vec3
 
@@ -176,7 +176,7 @@ class Passes:
             camera = tile.camera
             target.viewport = (tile.x, tile.y, camera.width, camera.height)
             rays = camera.T_world_camera[:3, :3] @ np.linalg.inv(camera.K)
-            program["world_from_pixel"].write(rays.T.astype("<f4").tobytes())
+            uniform(program, "world_from_pixel").write(rays.T.astype("<f4").tobytes())
             _set(program, "pixel_shift", (sample.offset[0] - tile.x, sample.offset[1] - tile.y))
             self._fullscreen(program)
         target.viewport = (0, 0, targets.width, targets.height)
@@ -196,6 +196,7 @@ class Passes:
             ox, oy = 2 * tile.x / targets.width, 2 * tile.y / targets.height
             block["tile"] = sx, sy, sx + ox - 1, sy + oy - 1
             block["eye"][:3] = camera.position
+            block["origin"][:2] = tile.x, tile.y
         self._views.write(data.tobytes())
         self._views.bind_to_uniform_block(blocks.VIEW_BLOCK)
 
@@ -225,7 +226,7 @@ def _sort(ready: Ready, camera: Camera) -> None:
 
 def _set(program: moderngl.Program, name: str, value: object) -> None:
     if name in program:  # a driver leaves out what is not used
-        program[name].value = value
+        uniform(program, name).value = value
 
 
 _CLIP_DISTANCE0 = 0x3000

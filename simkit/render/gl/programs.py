@@ -123,8 +123,15 @@ class Programs:
             if isinstance(member, moderngl.UniformBlock):
                 member.binding = _BLOCKS[name]
             elif name in UNITS:
-                member.value = UNITS[name]
+                uniform(program, name).value = UNITS[name]
         return program
+
+
+def uniform(program: moderngl.Program, name: str) -> moderngl.Uniform:
+    """Return a program's uniform."""
+    found = program[name]
+    assert isinstance(found, moderngl.Uniform), name
+    return found
 
 
 @cache

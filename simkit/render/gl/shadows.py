@@ -101,8 +101,8 @@ def parallel_map(direction: Array, points: Array, side: int, reach: float | None
     right, up = axes_across(forward)
     x, y, z = points @ right, points @ up, points @ forward
     middle = right * (x.min() + x.max()) / 2 + up * (y.min() + y.max()) / 2
-    half = max(np.ptp(x), np.ptp(y)) / 2
-    half = max(float(half), 1e-3) * side / (side - 2 * MARGIN)
+    half = float(max(np.ptp(x), np.ptp(y))) / 2
+    half = max(half, 1e-3) * side / (side - 2 * MARGIN)
     slack = max(1e-3, 1e-3 * float(np.ptp(z)))
     near = float(z.min()) - (slack if reach is None else reach)
     return Map(right, up, forward, middle, half, near, float(z.max()) + slack, True)

@@ -14,6 +14,7 @@ struct View {
     mat4 clip_from_camera;
     vec4 tile; // scale and offset of clip space: where in the target the view lies
     vec4 eye;  // position in the world
+    vec4 origin; // xy: the view's first pixel in the target
 };
 
 layout(std140) uniform ViewBlock { View views[MAX_VIEWS]; };

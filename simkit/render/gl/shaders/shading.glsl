@@ -37,6 +37,9 @@ struct Surface {
 
 #ifdef SHADOWS
 uniform sampler2D shadow_atlas;
+#ifdef SOFT
+flat in vec2 first_pixel;
+#endif
 
 float stored(ivec2 texel) { return texelFetch(shadow_atlas, texel, 0).r; }
 
@@ -75,7 +78,7 @@ float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
         if (disc) axes = mat2(length(light.right.xyz) / texel); // a disc that faces us
         float reach = map.range.w > 0.5 ? distance - map.range.x
                                         : (distance - map.range.x) / map.range.x;
-        float turn = 2.0 * PI * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
+        float turn = 2.0 * PI * fract(52.9829189 * fract(dot(gl_FragCoord.xy - first_pixel, vec2(0.06711056, 0.00583715))));
         float blockers = 0.0, blocked = 0.0;
         float widest = max(length(axes[0]), length(axes[1])) * reach;
         float bounded = reach * min(1.0, MAX_SEARCH / max(widest, 1e-6));

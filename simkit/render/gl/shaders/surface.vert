@@ -12,6 +12,9 @@ out vec3 world_position;
 out vec3 world_normal;
 out float z_depth;
 flat out vec3 eye;
+#ifdef SOFT
+flat out vec2 first_pixel;
+#endif
 #ifdef LABEL_NORMAL
 flat out mat3 camera_from_world;
 #endif
@@ -43,6 +46,9 @@ void main() {
     world_normal = normalize(mat3(body.world_from_normal) * in_normal);
     z_depth = camera.z;
     eye = view.eye.xyz;
+#ifdef SOFT
+    first_pixel = view.origin.xy;
+#endif
 #ifdef LABEL_NORMAL
     camera_from_world = mat3(view.camera_from_world);
 #endif
