@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ SMALL: dict[str, Any] = {
     "models": {"collision": "convex_hull"},  # decomposing takes most of a minute
     "scene": {"objects": {"integer": [2, 4]}},
     "randomizers": {"camera": {"width": 64, "height": 48}},
+    "render": {"backend": "embree"},
     "output": {"shard_size": 3, "image_format": "png"},
 }
 """Quick to make: few objects, few pixels, collision shapes that need no cache."""
@@ -27,14 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests out of the user's cache, unless a cache is named."""
-    if os.environ.get("SIMKIT_CACHE"):
-        yield
-        return
-    os.environ["SIMKIT_CACHE"] = str(tmp_path_factory.mktemp("simkit-cache"))
-    yield
-    del os.environ["SIMKIT_CACHE"]
+def _cache_of_the_tests() -> None:
+    """Keep the tests out of the user's cache, unless a cache is named; compiled kernels stay in it."""
+    os.environ.setdefault("SIMKIT_CACHE", str(REPOSITORY / ".cache"))
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ ROWS: dict[str, Row] = {
         "scene.objcts", "did you mean 'objects'", of={"scene": {"objcts": 3}}
     ),
     "unknown key of the renderer": config(
-        "render.shadows", "did you mean 'shadow'", of={"render": {"shadows": True}}
+        "render.shadows", "did you mean 'shadow'", of={"render": {"backend": "bullet", "shadows": True}}
     ),
     "text for a number": config(
         f"{CAMERA}.width", "'wide'", "int", of={"randomizers": {"camera": {"width": "wide"}}}

@@ -19,7 +19,7 @@ def box_mapped(mesh: Mesh, size: float, scale: Sequence[float] = (1.0, 1.0, 1.0)
     """Return the mesh with texture coordinates by box mapping; vertices are split per face.
 
     A face is projected along the axis nearest to its normal. Its texture is for the caller to set;
-    the mesh's own, and its vertex colours, are dropped. Vertices stay unscaled.
+    the mesh's own look (texture, vertex and base colour) is dropped. Vertices stay unscaled.
 
     Args:
         mesh: any mesh.
@@ -47,4 +47,5 @@ def box_mapped(mesh: Mesh, size: float, scale: Sequence[float] = (1.0, 1.0, 1.0)
         uv=(np.stack([u, v], axis=-1).reshape(-1, 2) / size).astype(np.float32),
         texture=None,
         vertex_colors=None,
+        base_color=(1.0, 1.0, 1.0),
     )

@@ -17,6 +17,7 @@ from simkit.assets.library import Library
 from simkit.dataset.encode import encode
 from simkit.labels import Annotators
 from simkit.pipeline import Pipeline, Sample
+from simkit.render.probe import probe
 from simkit.scene import Body
 
 
@@ -81,9 +82,12 @@ CAMERAS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="session")
-def shots(small: Callable[..., dict[str, Any]]) -> list[Shot]:
-    """Ten settled scenes, two a camera, and one with stretched bodies that float."""
+@pytest.fixture(scope="session", params=["embree", "bullet", "gl"])
+def shots(request: pytest.FixtureRequest, small: Callable[..., dict[str, Any]]) -> list[Shot]:
+    """Ten settled scenes, two a camera, and one with stretched bodies that float; by each renderer."""
+    found = probe(request.param)
+    if not found.works:
+        pytest.skip(f"renderer {request.param} does not work here: {found.reason}")
     made = []
     for number, (name, camera) in enumerate(CAMERAS.items()):
         crowd = {"integer": [9, 12]} if "crowded" in name else {"integer": [3, 6]}
@@ -91,6 +95,7 @@ def shots(small: Callable[..., dict[str, Any]]) -> list[Shot]:
         config = small(
             scene={"objects": crowd},
             randomizers={"camera": camera, "placement": {"x": spread, "y": spread}},
+            render={"backend": request.param},
             output={"depth_scale": 0.2},
         )
         with Pipeline(config) as pipeline:
