@@ -1,12 +1,13 @@
 """The `bullet` renderer: PyBullet's TinyRenderer, on the CPU, with nothing but pip.
 
-A plain rasterizer: one directional light with hard shadows, no reflection, no anti-aliasing, one
+A plain rasterizer: the strongest light, as a directional one with hard shadows, no reflection, no anti-aliasing, one
 sample at each pixel's centre. Its use is to be simple and independent of the other renderers.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from simkit.assets.bake import bake_vertex_colors
 from simkit.assets.color import linear_of_bytes, linear_to_srgb
+from simkit.assets.environments import environment_image
 from simkit.assets.library import Library
 from simkit.assets.mapping import box_mapped
 from simkit.assets.mesh import Mesh
@@ -35,6 +37,9 @@ FACES_PER_SHAPE = 40_000
 MAX_TEXTURE_BYTES = 256 * 2**20
 MAX_DRAWABLES = 4000
 """With more than this loaded, the client is made anew."""
+
+POSITIONAL = ("point", "spot", "area")
+"""Kinds of light that have a position; TinyRenderer gets the direction from the origin to them."""
 
 GL_OF_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 """OpenGL cameras look along -z with y up."""
@@ -59,8 +64,8 @@ class Bullet(Renderer):
     channels = frozenset({"rgb", "depth", "instance"})
     ignores = (
         "material.roughness, metallic and normal_map",
-        "all lights but the strongest directional one",
-        "environment",
+        "all lights but the strongest, which is drawn as directional",
+        "environment but for its mean",
         "aperture, exposure and readout",
     )
     remedy = (
@@ -96,15 +101,13 @@ class Bullet(Renderer):
             raise RenderError(
                 f"bullet: draws no {camera.model} camera, only pinhole; use another backend"
             )
-        suns = [light for light in scene.lights if light.kind == "directional"]
-        light = max(suns, key=lambda light: light.intensity, default=None)
         _, _, rgba, z_buffer, segmentation = self._client.getCameraImage(
             camera.width,
             camera.height,
             viewMatrix=(GL_OF_OPENCV @ camera.T_camera_world).T.ravel().tolist(),
             projectionMatrix=projection_matrix(camera).T.ravel().tolist(),
             renderer=self._client.ER_TINY_RENDERER,
-            **self._lighting(scene, light, "rgb" in channels),
+            **(self._lighting(scene) if "rgb" in channels else {"shadow": 0}),
         )
         shape = (camera.height, camera.width)
         handles = np.asarray(segmentation, dtype=np.int32).reshape(shape)
@@ -118,17 +121,22 @@ class Bullet(Renderer):
             frame["rgb"] = _linear_rgb(np.asarray(rgba).reshape(*shape, 4), instance, scene)
         return Frame(frame)
 
-    def _lighting(self, scene: Scene, light: Light | None, wanted: bool) -> dict[str, object]:
+    def _lighting(self, scene: Scene) -> dict[str, object]:
+        """Return TinyRenderer's one light: what reaches the world's origin from the strongest."""
         ambient = float(np.mean(scene.ambient))
-        if light is None or not wanted:
+        if scene.environment is not None:
+            ambient += float(environment_image(scene.environment, height=16).mean())
+        if not scene.lights:
             return {"shadow": 0, "lightAmbientCoeff": ambient, "lightDiffuseCoeff": 0.0}
+        light = max(scene.lights, key=_strength)
+        towards = light.position if light.kind in POSITIONAL else np.negative(light.direction)
         return {
-            "lightDirection": (-np.array(light.direction)).tolist(),
+            "lightDirection": [float(value) for value in towards],
             "lightColor": linear_to_srgb(np.array(light.color)).tolist(),
             "lightDistance": self.options.light_distance,
             "shadow": int(self.options.shadow and light.casts_shadow),
             "lightAmbientCoeff": ambient,
-            "lightDiffuseCoeff": light.intensity,
+            "lightDiffuseCoeff": _strength(light),
             "lightSpecularCoeff": 0.05,
         }
 
@@ -212,6 +220,17 @@ class _Drawable:
     shapes: list[int]
     texture: int | None
     base_color: Vec3
+
+
+def _strength(light: Light) -> float:
+    """Return the radiance of a white diffuse surface at the world's origin that faces the light."""
+    if light.kind not in POSITIONAL:
+        return light.intensity
+    squared = max(float(np.dot(light.position, light.position)), 1e-6)
+    if light.kind != "area":
+        return light.intensity / squared
+    facing = -float(np.dot(light.direction, light.position)) / math.sqrt(squared)
+    return light.intensity * light.size[0] * light.size[1] * max(facing, 0.0) / squared / math.pi
 
 
 def projection_matrix(camera: Camera) -> Array:
