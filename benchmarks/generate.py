@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--backend", default="bullet")
+    parser.add_argument("--backend", default="embree")
     parser.add_argument("--views", type=int, default=1, help="views of each scene")
     arguments = parser.parse_args()
     config = {

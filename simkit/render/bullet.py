@@ -1,7 +1,8 @@
 """The `bullet` renderer: PyBullet's TinyRenderer, on the CPU, with nothing but pip.
 
-A plain rasterizer: the strongest light, as a directional one with hard shadows, no reflection, no anti-aliasing, one
-sample at each pixel's centre. Its use is to be simple and independent of the other renderers.
+A plain rasterizer: the strongest light, as a directional one with hard shadows; no reflection, no
+anti-aliasing, one sample at each pixel's centre. Its use is to be simple and independent of the
+other renderers.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from simkit.render.embree.world import (
 from simkit.scene import LIGHT_KINDS, Body, Light, Scene, Texture
 
 MAX_MESH_BYTES = 2**30
-MAX_TEXTURE_BYTES = 2**29
+MAX_TEXTURE_BYTES = 2**27
 """What is kept beyond the scene at hand; the least recently used goes first."""
 
 _TO_LINEAR16 = np.rint(linear_of_bytes(np.arange(256, dtype=np.uint8)) * 65535).astype(np.uint16)
