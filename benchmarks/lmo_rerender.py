@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     source = record.real_data() / "lmo" / "test" / "000002"
     result: dict[str, object] = {"benchmark": "lmo_rerender", "goal_mean_iou": 0.995}
-    for backend, centre in (("embree", "bop"), ("bullet", "bop"), ("embree", "opencv")):
+    for backend, centre in (("embree", "bop"), ("embree", "opencv")):
         report = rerender(
             source,
             arguments.out / f"{backend}_{centre}",

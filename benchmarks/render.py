@@ -4,7 +4,8 @@
 
 Twelve objects of pybullet_data's random_urdfs stand on a textured plane under one shadowed light;
 each frame is another scene. 640x480, with RGB, ids, z-depth and, where the backend has them,
-normals. Models and textures are loaded in a first round, which is reported apart.
+normals. Models and textures are loaded in a first round, which is reported apart. `gl` has a second
+row, without anti-aliasing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,14 @@ from benchmarks import record
 
 OBJECTS, POOL, SCENES, SEED = 12, 40, 12, 0
 WIDTH, HEIGHT = 640, 480
+ROWS: dict[str, dict[str, Any]] = {
+    "bullet": {},
+    "embree": {},
+    "gl": {},
+    "gl, no anti-aliasing": {"antialias": False},
+}
+"""Rows of the table, named by backend, and the options that are not the default."""
+
 WANTED = ("rgb", "instance", "depth", "normal")
 
 
@@ -30,12 +39,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--rounds", type=int, default=3, help="timed passes over the scenes")
-    parser.add_argument("--backends", nargs="*", help="default: all of bullet, embree, gl")
+    parser.add_argument("--backends", nargs="*", help=f"default: all of {', '.join(ROWS)}")
     arguments = parser.parse_args()
     from simkit import registry
 
     registered = registry.names("renderers")
-    backends = arguments.backends or [b for b in ("bullet", "embree", "gl") if b in registered]
+    backends = arguments.backends or [row for row in ROWS if _backend(row) in registered]
     results = {name: _in_processes(name, arguments.rounds, 1)[0] for name in backends}
     for name in backends:
         both = _in_processes(name, arguments.rounds, 2)
@@ -61,22 +70,26 @@ def main() -> None:
     )
 
 
-def _in_processes(backend: str, rounds: int, count: int) -> list[dict[str, Any]]:
+def _in_processes(row: str, rounds: int, count: int) -> list[dict[str, Any]]:
     """Run `measure` in fresh processes at once: spawned, so that none inherits another's engine."""
     os.environ.update(LP_NUM_THREADS="1" if count > 1 else "2", OPENBLAS_NUM_THREADS="1")
     with multiprocessing.get_context("spawn").Pool(count) as pool:
-        return pool.starmap(measure, [(backend, rounds)] * count)
+        return pool.starmap(measure, [(row, rounds)] * count)
 
 
-def measure(backend: str, rounds: int) -> dict[str, Any]:
-    """Return figures of one renderer in this process [ms]."""
+def _backend(row: str) -> str:
+    return row.split(",")[0]
+
+
+def measure(row: str, rounds: int) -> dict[str, Any]:
+    """Return figures of one row's renderer in this process [ms]."""
     from simkit import registry
 
     library = make_library()
     scenes = [make_scene(library, number) for number in range(SCENES)]
     start = time.perf_counter()
-    kind = registry.load("renderers", backend)
-    renderer = kind(kind.Options(), library)
+    kind = registry.load("renderers", _backend(row))
+    renderer = kind(kind.Options(**ROWS.get(row, {})), library)
     channels = [channel for channel in WANTED if channel in renderer.channels]
     renderer.render(scenes[0], scenes[0].camera, channels)
     first = 1e3 * (time.perf_counter() - start)

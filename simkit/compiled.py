@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from numba import config, njit
+from numba import config, njit, types
+from numba.extending import intrinsic
 
 from simkit.assets.cache import cache_dir
 from simkit.errors import AssetError
@@ -21,23 +22,41 @@ from simkit.errors import AssetError
 _SOURCES = ("compiled.py", "embree.py", "raycast.py", "render/*.py", "render/embree/*.py")
 
 _SETTING = "CACHE_DIR"
-_CONTRACT = {"contract", "nsz", "arcp"}
-"""Products and sums may be fused, divisions may become products; nothing is reordered."""
-
 log = logging.getLogger(__name__)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function on its first call: one thread, without the GIL."""
+    """Compile a function on its first call: one thread, without the GIL.
+
+    Arithmetic is IEEE's, step by step: nothing is fused or reordered, so that results are the same
+    on each processor, however the compiler vectorises.
+    """
     folder = _folder()
     before = getattr(config, _SETTING)
     setattr(config, _SETTING, folder)  # Numba reads it here and now, and offers no argument for it
     try:
-        return njit(cache=bool(folder), nogil=True, error_model="numpy", fastmath=_CONTRACT)(
-            function
-        )
+        return njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
     finally:
         setattr(config, _SETTING, before)
+
+
+def _instruction(name: str) -> Any:
+    """Return an LLVM operation on one float64, which can be vectorised; libm's functions cannot."""
+
+    @intrinsic
+    def operation(typing, x):  # type: ignore[no-untyped-def]
+        def code(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            function = builder.module.declare_intrinsic(name, [arguments[0].type])
+            return builder.call(function, arguments)
+
+        return types.float64(types.float64), code
+
+    return operation
+
+
+square_root = _instruction("llvm.sqrt")
+round_down = _instruction("llvm.floor")
+"""For compiled code: ``sqrt`` and ``floor`` of a float64."""
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import polar
 
 from simkit.assets.library import Library, load_library
 from simkit.assets.options import ModelOptions
@@ -30,7 +32,7 @@ from simkit.geometry import (
 from simkit.labels import Annotators
 from simkit.overlay import draw_overlay
 from simkit.pipeline import Pipeline, Sample
-from simkit.scene import Body, Camera, Light, Scene, matrix3, quaternion, vec3
+from simkit.scene import Body, Camera, Light, Scene, Vec3, matrix3, quaternion, vec3
 
 PIXEL_CENTRES = {"opencv": 0.0, "bop": BOP_PIXEL_CENTRE}
 
@@ -149,7 +151,8 @@ def _scene(image: BopImage, names: dict[int, str], pixel_centre: float) -> Scene
     )
     bodies = []
     for place, record in enumerate(image.gt):
-        T_world_body = T_world_camera @ _rigid(record["cam_R_m2c"], record["cam_t_m2c"])
+        R, scale = rotation_and_scale(record["cam_R_m2c"])
+        T_world_body = T_world_camera @ _rigid(R, record["cam_t_m2c"])
         name = names[record["obj_id"]]
         bodies.append(
             Body(
@@ -157,6 +160,7 @@ def _scene(image: BopImage, names: dict[int, str], pixel_centre: float) -> Scene
                 model=name,
                 position=vec3(T_world_body[:3, 3]),
                 quaternion=quaternion(quaternion_of(T_world_body)),
+                scale=scale,
             )
         )
     light = Light(direction=vec3(T_world_camera[:3, 2]), intensity=0.5, casts_shadow=False)
@@ -170,7 +174,18 @@ def _pose_of_camera(camera: dict[str, Any]) -> Array:
     return invert(_rigid(camera["cam_R_w2c"], camera["cam_t_w2c"]))
 
 
-def _rigid(R: list[float], t_mm: list[float]) -> Array:
+def rotation_and_scale(R_m2c: list[float]) -> tuple[Array, Vec3]:
+    """Return the rotation (3, 3) nearest to an annotated one, and the scale that it hides.
+
+    Annotated rotations need not be orthonormal: some of LM-O's have a determinant of 1.014, and
+    BOP's scripts drew the boxes with them as they stand. By polar decomposition R = Q P with a
+    rotation Q; the diagonal of P is taken as factors along the model's axes.
+    """
+    Q, P = polar(np.reshape(R_m2c, (3, 3)))
+    return Q, vec3(np.diag(P))
+
+
+def _rigid(R: ArrayLike, t_mm: list[float]) -> Array:
     T = np.eye(4)
     T[:3, :3] = np.reshape(R, (3, 3))
     T[:3, 3] = np.array(t_mm) / MM

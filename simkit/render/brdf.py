@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import math
 
-from simkit.compiled import compiled
+from simkit.compiled import compiled, square_root
 
 MIN_ROUGHNESS = 0.045
 """Below it highlights of point lights vanish between pixels (Filament's choice for 32-bit floats)."""
@@ -60,8 +60,8 @@ def ggx_distribution(n_h: float, alpha: float) -> float:
 def smith_visibility(n_l: float, n_v: float, alpha: float) -> float:
     """Return V = G / (4 n.l n.v), height-correlated Smith (Heitz, JCGT 2014, equation 99)."""
     a2 = alpha * alpha
-    of_light = n_l * math.sqrt(n_v * n_v * (1.0 - a2) + a2)
-    of_view = n_v * math.sqrt(n_l * n_l * (1.0 - a2) + a2)
+    of_light = n_l * square_root(n_v * n_v * (1.0 - a2) + a2)
+    of_view = n_v * square_root(n_l * n_l * (1.0 - a2) + a2)
     return 0.5 / max(of_light + of_view, 1e-9)
 
 
@@ -80,8 +80,8 @@ def specular_and_fresnel(
     """Return D * V and Schlick's weight: all of the BRDF that does not depend on colour."""
     a2 = alpha * alpha
     f = n_h * n_h * (a2 - 1.0) + 1.0
-    of_light = n_l * math.sqrt(n_v * n_v * (1.0 - a2) + a2)
-    of_view = n_v * math.sqrt(n_l * n_l * (1.0 - a2) + a2)
+    of_light = n_l * square_root(n_v * n_v * (1.0 - a2) + a2)
+    of_view = n_v * square_root(n_l * n_l * (1.0 - a2) + a2)
     # `ggx_distribution` times `smith_visibility` with one division in place of two.
     return 0.5 * a2 / (math.pi * f * f * max(of_light + of_view, 1e-9)), schlick_weight(v_h)
 

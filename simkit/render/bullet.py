@@ -35,9 +35,12 @@ from simkit.scene import Body, Camera, Light, Material, Scene, Vec3
 FACES_PER_SHAPE = 40_000
 """PyBullet takes at most 131,072 vertices a shape from memory; three a face must fit."""
 
-MAX_TEXTURE_BYTES = 256 * 2**20
+MAX_BYTES = 512 * 2**20
 MAX_DRAWABLES = 4000
-"""With more than this loaded, the client is made anew."""
+"""With more meshes and textures than this loaded, the client is made anew."""
+
+BYTES_PER_VERTEX = 200
+"""What PyBullet keeps for a vertex (position, normal, texture coordinates, twice), measured."""
 
 POSITIONAL = ("point", "spot", "area")
 """Kinds of light that have a position; TinyRenderer gets the direction from the origin to them."""
@@ -83,7 +86,7 @@ class Bullet(Renderer):
         self._client = Client()
         self._client.setPhysicsEngineParameter(enableFileCaching=0)
         self._drawables: dict[tuple[object, ...], _Drawable] = {}
-        self._texture_bytes = 0
+        self._bytes = 0
         self._loaded: tuple[Body, ...] | None = None
         self._handles: list[int] = []
         self._instance_of: NDArray[np.int32] = np.zeros(1, dtype=np.int32)
@@ -158,7 +161,7 @@ class Bullet(Renderer):
 
     def _clear(self) -> None:
         """Take the bodies out; PyBullet frees shapes and textures only with the client."""
-        if self._texture_bytes > MAX_TEXTURE_BYTES or len(self._drawables) > MAX_DRAWABLES:
+        if self._bytes > MAX_BYTES or len(self._drawables) > MAX_DRAWABLES:
             self._client.close()
             self._start()
             return
@@ -200,6 +203,7 @@ class Bullet(Renderer):
             normals=_scaled_normals(mesh.normals, scale).tolist(),
             uvs=uv.tolist(),
         )
+        self._bytes += len(mesh.vertices) * BYTES_PER_VERTEX
         if shape < 0:
             raise RenderError(f"PyBullet takes no mesh of {len(mesh.vertices)} vertices")
         return shape
@@ -210,7 +214,7 @@ class Bullet(Renderer):
         cv2.imwrite(str(path), image[..., ::-1])
         texture: int = self._client.loadTexture(str(path))
         path.unlink()
-        self._texture_bytes += image.nbytes
+        self._bytes += image.nbytes
         return texture
 
 

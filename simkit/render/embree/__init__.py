@@ -13,6 +13,9 @@ that meet a body bring one bounce of its colour. Lights cast exact shadows, soft
 neighbours share out. Pixels at edges get more samples.
 
 Results do not depend on the number of threads (there is one), nor on what was rendered before.
+Compiled code fuses and reorders nothing, so it computes the same on all processors; only Embree
+itself and the C library's sine, power and the like (soft lights, spots, environments) may use a
+processor's own instructions, and differ in the last digits.
 """
 
 from __future__ import annotations
@@ -87,7 +90,9 @@ class Embree(Renderer):
         packed = self._packer.pack(scene, "rgb" in channels)
         bands = _bands(scene, camera, packed)
         seen = _Seen(camera)
-        for band in bands:
+        rays = self.options.ao_samples if scene.environment is not None else 0
+        traced = "rgb" not in channels or _blurs(scene, camera) or rays > 0
+        for band in bands if traced else []:
             passes.trace(
                 band.world.address, self._memory.address, band.first, band.last, band.side, seen.body,
                 seen.face, seen.place, seen.reach,
@@ -97,7 +102,7 @@ class Embree(Renderer):
             normal = np.zeros((camera.height, camera.width, 3), dtype=np.float32)
         frame: dict[str, NDArray[np.generic]] = {}
         if "rgb" in channels:
-            frame["rgb"] = self._colors(scene, camera, packed, bands, seen, normal)
+            frame["rgb"] = self._colors(scene, camera, packed, bands, seen, normal, traced)
         frame.update(_labels(bands, seen, camera, channels, self._memory, normal))
         return Frame(frame)
 
@@ -109,8 +114,12 @@ class Embree(Renderer):
         bands: list[_Band],
         seen: _Seen,
         camera_normals: NDArray[np.float32],
+        traced: bool,
     ) -> NDArray[np.float32]:
-        """Return the colours; unless they are blurred, fill the normals' label too, if it has a size."""
+        """Return the colours; unless they are blurred, fill the normals' label too, if it has a size.
+
+        What is `seen` is filled as well, unless it has been `traced`.
+        """
         options, memory = self.options, self._memory.address
         shape = (camera.height, camera.width)
         rgb = np.zeros((*shape, 3), dtype=np.float32)
@@ -142,7 +151,7 @@ class Embree(Renderer):
         for band in bands:
             passes.shade(
                 band.world.address, memory, band.first, band.last, band.side, options.shadow_samples,
-                *hit, gathered, rgb, normals, light, camera_normals,
+                traced, *hit, gathered, rgb, normals, light, camera_normals,
             )  # fmt: skip
         if options.aa_samples:
             found = np.zeros(shape, dtype=np.bool_)
@@ -205,8 +214,8 @@ def _labels(
     if exact or ("normal" in channels and not shaded):
         for band in bands:
             passes.labels(
-                band.world.address, memory.address, band.first, band.last, exact, seen.body,
-                seen.face, seen.place, seen.reach, none if shaded else normal, coords,
+                band.world.address, memory.address, band.first, band.last, band.side, exact,
+                seen.body, seen.face, seen.place, seen.reach, none if shaded else normal, coords,
             )  # fmt: skip
     made: dict[str, NDArray[np.generic]] = {}
     if "instance" in channels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simkit.compiled import compiled
+from simkit.compiled import compiled, square_root
 from simkit.embree import DIRECTION, FAR, GEOMETRY, INSTANCE, NOTHING, PACKET, TRIANGLE
 from simkit.render.embree.lighting import FAR_AWAY, frame_about, light_sample, sample_pair
 from simkit.render.embree.lookup import (
@@ -17,6 +17,7 @@ from simkit.render.embree.lookup import (
 )
 from simkit.render.embree.surface import (
     AROUND,
+    ARRIVED,
     COLUMNS,
     FACING,
     FAR_POINTS,
@@ -24,22 +25,24 @@ from simkit.render.embree.surface import (
     LEAVE,
     MARKS,
     MOMENTS,
+    POINTS,
     RAYS_AT,
     ROWS,
     SAMPLE,
-    SEEN,
     SMOOTH,
     TOTALS,
     WEIGHTS,
+    Y,
+    Z,
+    array_of,
     cast,
-    corners,
     look_of,
-    point_of,
     pose_of,
     set_ray,
 )
 from simkit.render.embree.world import (
     AMBIENT,
+    FACES,
     HAS_ENVIRONMENT,
     IRRADIANCE,
     LIGHT_COLUMNS,
@@ -47,8 +50,10 @@ from simkit.render.embree.world import (
     MEAN,
     NUMBERS,
     POWER,
+    SCALE,
     SHADOW,
     SUN,
+    VERTICES,
 )
 
 
@@ -79,7 +84,7 @@ def gather(  # type: ignore[no-untyped-def]
             lanes[lane] = 0
             if active[lane] == 0:
                 continue
-            point = point_of(memory, lane)
+            point = doubles(memory[POINTS] + 8 * lane)
             number = PACKET * (numbers[lane] * count + taken)
             s1, s2 = sample_pair(0, 0, number + 4 * (rows[lane] % 4) + columns[lane] % 4)
             x, y, z = _cosine_direction(point, s1, s2)
@@ -88,7 +93,7 @@ def gather(  # type: ignore[no-untyped-def]
             total[lane] += weight
             lanes[lane] = -1
             set_ray(
-                memory, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, FAR_AWAY
+                memory, lane, point[LEAVE], point[LEAVE + Y], point[LEAVE + Z], x, y, z, FAR_AWAY
             )  # fmt: skip
         cast(world, memory, not indirect)
         any_hit = False
@@ -118,16 +123,16 @@ def gather(  # type: ignore[no-untyped-def]
 @compiled
 def _cosine_direction(point, s1, s2):  # type: ignore[no-untyped-def]
     """Return a unit direction about the smooth normal, above the face's plane."""
-    nx, ny, nz = point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
+    nx, ny, nz = point[SMOOTH], point[SMOOTH + Y], point[SMOOTH + Z]
     tx, ty, tz, ux, uy, uz = frame_about(nx, ny, nz)
-    r, turn = math.sqrt(s1), 2.0 * math.pi * s2
-    a, b, c = r * math.cos(turn), r * math.sin(turn), math.sqrt(max(1.0 - s1, 0.0))
+    r, turn = square_root(s1), 2.0 * math.pi * s2
+    a, b, c = r * math.cos(turn), r * math.sin(turn), square_root(max(1.0 - s1, 0.0))
     x, y, z = a * tx + b * ux + c * nx, a * ty + b * uy + c * ny, a * tz + b * uz + c * nz
-    below = x * point[FACING] + y * point[FACING + 1] + z * point[FACING + 2]
+    below = x * point[FACING] + y * point[FACING + Y] + z * point[FACING + Z]
     if below < 0.0:
         x -= 2.0 * below * point[FACING]
-        y -= 2.0 * below * point[FACING + 1]
-        z -= 2.0 * below * point[FACING + 2]
+        y -= 2.0 * below * point[FACING + Y]
+        z -= 2.0 * below * point[FACING + Z]
     return x, y, z
 
 
@@ -138,14 +143,18 @@ def _far_point(world, memory, moment, lane):  # type: ignore[no-untyped-def]
     mark = doubles(memory[FAR_POINTS] + 64 * lane)
     body, face = int(i[INSTANCE * PACKET + lane]), int(i[TRIANGLE * PACKET + lane])
     p = pose_of(world, moment, body)
-    c = corners(world, body, face, look_of(world, body))
-    ex, ey, ez = c[3] - c[0], c[4] - c[1], c[5] - c[2]
-    gx, gy, gz = c[6] - c[0], c[7] - c[1], c[8] - c[2]
+    faces, vertices = ints(array_of(world, body, FACES)), floats(array_of(world, body, VERTICES))
+    look = look_of(world, body)
+    sx, sy, sz = look[SCALE], look[SCALE + 1], look[SCALE + 2]
+    a, b, c = 3 * faces[3 * face], 3 * faces[3 * face + 1], 3 * faces[3 * face + 2]
+    ax, ay, az = vertices[a] * sx, vertices[a + 1] * sy, vertices[a + 2] * sz
+    ex, ey, ez = vertices[b] * sx - ax, vertices[b + 1] * sy - ay, vertices[b + 2] * sz - az
+    gx, gy, gz = vertices[c] * sx - ax, vertices[c + 1] * sy - ay, vertices[c + 2] * sz - az
     fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
     x = p[0] * fx + p[1] * fy + p[2] * fz
     y = p[3] * fx + p[4] * fy + p[5] * fz
     z = p[6] * fx + p[7] * fy + p[8] * fz
-    length = max(math.sqrt(x * x + y * y + z * z), 1e-30)
+    length = max(square_root(x * x + y * y + z * z), 1e-30)
     facing = (
         x * f[DIRECTION * PACKET + lane]
         + y * f[(DIRECTION + 1) * PACKET + lane]
@@ -165,7 +174,7 @@ def _far_point(world, memory, moment, lane):  # type: ignore[no-untyped-def]
 def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
     """Add what the marked points reflect, over `count` rays; `MARKS` says which lanes have one."""
     f, lanes, hits = floats(memory[RAYS_AT]), ints(memory[LANES]), words(memory[MARKS])
-    around, falloffs = doubles(memory[AROUND]), doubles(memory[SEEN])
+    around, falloffs = doubles(memory[AROUND]), doubles(memory[ARRIVED])
     number, numbers = world[SUN], doubles(world[NUMBERS])
     light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * max(number, 0))
     for lane in range(PACKET):
@@ -175,13 +184,13 @@ def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
             if hits[lane] == 0:
                 continue
             m = doubles(memory[FAR_POINTS] + 64 * lane)
-            x, y, z, distance, falloff = light_sample(light, m, 0.5, 0.5)
+            x, y, z, distance, falloff = light_sample(light, m[0], m[1], m[2], 0.5, 0.5)
             above = x * m[3] + y * m[4] + z * m[5]
             falloffs[lane] = falloff * max(above, 0.0)
             if falloffs[lane] > 0.0 and light[SHADOW] > 0.0:
                 lanes[lane] = -1
                 end = distance * (1.0 - 1e-5)
-                set_ray(memory, lane, m[0], m[1], m[2], x, y, z, 0.0, end)
+                set_ray(memory, lane, m[0], m[1], m[2], x, y, z, end)
         cast(world, memory, True)
         for lane in range(PACKET):
             if lanes[lane] != 0 and f[FAR * PACKET + lane] < 0.0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simkit.compiled import compiled
+from simkit.compiled import compiled, square_root
 from simkit.embree import FAR, PACKET
 from simkit.render.brdf import (
     brdf_channel,
@@ -24,17 +24,21 @@ from simkit.render.embree.lookup import (
 from simkit.render.embree.surface import (
     ACTIVE,
     ALPHA,
+    AROUND,
     AT,
     COLOR,
     COLUMNS,
     COSINE,
+    DISTANCE,
+    FALLOFF,
     GATHERED,
     LANES,
     LEAVE,
-    LIGHT_RAYS,
-    MARKS,
+    LIGHT_RAY,
+    LIT,
     METAL,
     OUT,
+    POINTS,
     RAYS_AT,
     ROUGH,
     ROWS,
@@ -45,9 +49,10 @@ from simkit.render.embree.surface import (
     SPLIT_B,
     VIEW,
     VISIBLE,
+    Y,
+    Z,
     cast,
-    point_of,
-    set_ray,
+    set_rays,
 )
 from simkit.render.embree.world import (
     AMBIENT,
@@ -99,27 +104,27 @@ def frame_about(x, y, z):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
-    """Return unit direction to a light's sample, its distance, and irradiance / (pi power) facing it."""
+def light_sample(light, px, py, pz, s1, s2):  # type: ignore[no-untyped-def]
+    """Return direction from a point to a light's sample, its distance, irradiance / (pi power)."""
     kind = light[KIND]
     if kind == DIRECTIONAL:
         x, y, z = -light[TOWARDS], -light[TOWARDS + 1], -light[TOWARDS + 2]
         if light[RADIUS] > 0.0:
             x, y, z = _disc(x, y, z, math.tan(min(light[RADIUS], 1.5)), s1, s2)
-            length = math.sqrt(x * x + y * y + z * z)
+            length = square_root(x * x + y * y + z * z)
             inverse = 1.0 / length
             x, y, z = x * inverse, y * inverse, z * inverse
         return x, y, z, FAR_AWAY, 1.0
-    x = light[POSITION] - point[AT]
-    y = light[POSITION + 1] - point[AT + 1]
-    z = light[POSITION + 2] - point[AT + 2]
+    x = light[POSITION] - px
+    y = light[POSITION + 1] - py
+    z = light[POSITION + 2] - pz
     if kind == AREA_LIGHT:
         for_side, for_up = s1 - 0.5, s2 - 0.5
         x += light[SIDE] * for_side + light[UP] * for_up
         y += light[SIDE + 1] * for_side + light[UP + 1] * for_up
         z += light[SIDE + 2] * for_side + light[UP + 2] * for_up
     distance2 = max(x * x + y * y + z * z, 1e-12)
-    distance = math.sqrt(distance2)
+    distance = square_root(distance2)
     inverse = 1.0 / distance
     x, y, z = x * inverse, y * inverse, z * inverse
     falloff = 1.0 / distance2
@@ -131,7 +136,7 @@ def light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
         falloff *= spot_falloff(cosine, light[CONE])
     if light[RADIUS] > 0.0:
         x, y, z = _disc(x, y, z, light[RADIUS] / distance, s1, s2)
-        length = math.sqrt(x * x + y * y + z * z)
+        length = square_root(x * x + y * y + z * z)
         x, y, z, distance = x / length, y / length, z / length, distance * length
     return x, y, z, distance, falloff
 
@@ -139,88 +144,145 @@ def light_sample(light, point, s1, s2):  # type: ignore[no-untyped-def]
 @compiled
 def _disc(x, y, z, radius, s1, s2):  # type: ignore[no-untyped-def]
     """Return a unit vector moved to a point of the disc of some radius about its tip."""
-    r, turn = radius * math.sqrt(s1), 2.0 * math.pi * s2
+    r, turn = radius * square_root(s1), 2.0 * math.pi * s2
     a, b = r * math.cos(turn), r * math.sin(turn)
     tx, ty, tz, ux, uy, uz = frame_about(x, y, z)
     return x + a * tx + b * ux, y + a * ty + b * uy, z + a * tz + b * uz
 
 
 @compiled
-def direct_light(  # type: ignore[no-untyped-def]
-    world, memory, count
-):
-    """Add to `OUT` (PACKET, 3) what the lights give; fill `SEEN` with the share of light visible.
+def direct_light(world, memory, count):  # type: ignore[no-untyped-def]
+    """Add to `OUT` what the lights give; fill `SEEN` with the share of light visible.
 
     `SAMPLE` says which of its pixel's samples a point is, `count` how many shadow rays a soft light
     takes.
     """
-    f, lanes, hits = floats(memory[RAYS_AT]), ints(memory[LANES]), words(memory[MARKS])
-    active, numbers = words(memory[ACTIVE]), words(memory[SAMPLE])
-    columns, rows = words(memory[COLUMNS]), words(memory[ROWS])
-    out, seen, visible = doubles(memory[OUT]), doubles(memory[SEEN]), doubles(memory[VISIBLE])
+    p = doubles(memory[POINTS])
     for lane in range(PACKET):
-        seen[lane] = 0.0
+        p[SEEN + lane] = 0.0
     for number in range(world[LIGHT_COUNT]):
         light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * number)
         soft = light[RADIUS] > 0.0 or light[KIND] == AREA_LIGHT
-        samples = count if soft else 1
-        taken = 0
-        gathered = doubles(memory[GATHERED])
+        samples, taken = count if soft else 1, 0
         for lane in range(PACKET):
-            visible[lane] = 0.0
-            for k in range(3):
-                gathered[3 * lane + k] = 0.0
+            p[VISIBLE + lane] = 0.0
+            p[GATHERED + lane], p[GATHERED + Y + lane], p[GATHERED + Z + lane] = 0.0, 0.0, 0.0
         while taken < samples:
-            for lane in range(PACKET):
-                lanes[lane] = 0
-                hits[lane] = 0
-                if active[lane] == 0:
-                    continue
-                point = point_of(memory, lane)
-                s1, s2 = 0.5, 0.5
-                if soft:
-                    s1, s2 = sample_pair(columns[lane], rows[lane], numbers[lane] * count + taken)
-                x, y, z, distance, falloff = light_sample(light, point, s1, s2)
-                above = x * point[SMOOTH] + y * point[SMOOTH + 1] + z * point[SMOOTH + 2]
-                if above <= 0.0 or falloff <= 0.0:
-                    continue
-                sample = doubles(memory[LIGHT_RAYS] + 32 * lane)
-                sample[0], sample[1], sample[2], sample[3] = x, y, z, falloff
-                hits[lane] = 1
-                if light[SHADOW] > 0.0:
-                    lanes[lane] = -1
-                    end = distance * (1.0 - 1e-5)
-                    set_ray(
-                        memory, lane, point[LEAVE], point[LEAVE + 1], point[LEAVE + 2], x, y, z, 0.0, end
-                    )  # fmt: skip
-            cast(world, memory, True)
-            for lane in range(PACKET):
-                if hits[lane] == 0 or (lanes[lane] != 0 and f[FAR * PACKET + lane] < 0.0):
-                    continue
-                visible[lane] += 1.0
-                _reflect(
-                    point_of(memory, lane),
-                    doubles(memory[LIGHT_RAYS] + 32 * lane),
-                    doubles(memory[GATHERED] + 24 * lane),
-                )
+            if soft or light[KIND] == SPOT:
+                _samples_of_light(memory, light, soft, count, taken)
+            else:
+                _light_itself(memory, light)
+            _shadows(world, memory, light[SHADOW] > 0.0)
+            _reflect(memory)
             taken += 1
-            if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(active, visible):
+            if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
                 break
+        red, green, blue = (
+            light[POWER] / taken, light[POWER + 1] / taken, light[POWER + 2] / taken,
+        )  # fmt: skip
         for lane in range(PACKET):
-            seen[lane] += visible[lane] / taken
-            for k in range(3):
-                out[3 * lane + k] += gathered[3 * lane + k] * (light[POWER + k] / taken)
+            p[SEEN + lane] += p[VISIBLE + lane] / taken
+            p[OUT + lane] += p[GATHERED + lane] * red
+            p[OUT + Y + lane] += p[GATHERED + Y + lane] * green
+            p[OUT + Z + lane] += p[GATHERED + Z + lane] * blue
 
 
 @compiled
-def _agreed(active, visible):  # type: ignore[no-untyped-def]
+def _samples_of_light(memory, light, soft, count, taken):  # type: ignore[no-untyped-def]
+    """Fill `LIGHT_RAY`, `DISTANCE` and `FALLOFF` of a light's sample, lane by lane."""
+    p, numbers = doubles(memory[POINTS]), words(memory[SAMPLE])
+    columns, rows = words(memory[COLUMNS]), words(memory[ROWS])
+    for lane in range(PACKET):
+        if p[ACTIVE + lane] == 0.0:
+            continue
+        s1, s2 = 0.5, 0.5
+        if soft:
+            s1, s2 = sample_pair(columns[lane], rows[lane], numbers[lane] * count + taken)
+        at = AT + lane
+        x, y, z, distance, falloff = light_sample(light, p[at], p[at + Y], p[at + Z], s1, s2)
+        p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane] = x, y, z
+        p[DISTANCE + lane], p[FALLOFF + lane] = distance, falloff
+
+
+@compiled
+def _light_itself(memory, light):  # type: ignore[no-untyped-def]
+    """Do what `_samples_of_light` does for a hard directional or point light."""
+    p = doubles(memory[POINTS])
+    if light[KIND] == DIRECTIONAL:
+        x, y, z = -light[TOWARDS], -light[TOWARDS + 1], -light[TOWARDS + 2]
+        for lane in range(PACKET):
+            p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane] = x, y, z
+            p[DISTANCE + lane], p[FALLOFF + lane] = FAR_AWAY, 1.0
+        return
+    px, py, pz = light[POSITION], light[POSITION + 1], light[POSITION + 2]
+    for lane in range(PACKET):
+        x, y, z = px - p[AT + lane], py - p[AT + Y + lane], pz - p[AT + Z + lane]
+        distance2 = max(x * x + y * y + z * z, 1e-12)
+        distance = square_root(distance2)
+        inverse = 1.0 / distance
+        p[LIGHT_RAY + lane] = x * inverse
+        p[LIGHT_RAY + Y + lane] = y * inverse
+        p[LIGHT_RAY + Z + lane] = z * inverse
+        p[DISTANCE + lane], p[FALLOFF + lane] = distance, inverse * inverse
+
+
+@compiled
+def _shadows(world, memory, shadowed):  # type: ignore[no-untyped-def]
+    """Fill `LIT`: 1 for points that face the light's sample, and see it."""
+    p, lanes, f = doubles(memory[POINTS]), ints(memory[LANES]), floats(memory[RAYS_AT])
+    for lane in range(PACKET):
+        above = p[LIGHT_RAY + lane] * p[SMOOTH + lane]
+        above += p[LIGHT_RAY + Y + lane] * p[SMOOTH + Y + lane]
+        above += p[LIGHT_RAY + Z + lane] * p[SMOOTH + Z + lane]
+        lit = 1.0 if above > 0.0 else 0.0
+        lit = lit if p[FALLOFF + lane] > 0.0 else 0.0
+        p[LIT + lane] = lit if p[ACTIVE + lane] > 0.0 else 0.0
+        p[DISTANCE + lane] *= 1.0 - 1e-5
+    if shadowed:
+        for lane in range(PACKET):
+            lanes[lane] = -1 if p[LIT + lane] > 0.0 else 0
+        set_rays(memory, LEAVE, LIGHT_RAY, 0.0)
+        cast(world, memory, True)
+        for lane in range(PACKET):
+            p[LIT + lane] = 0.0 if f[FAR * PACKET + lane] < 0.0 else p[LIT + lane]
+    for lane in range(PACKET):
+        p[VISIBLE + lane] += p[LIT + lane]
+
+
+@compiled
+def _reflect(memory):  # type: ignore[no-untyped-def]
+    """Add to `GATHERED` of lit points pi times falloff times n.l times the BRDF."""
+    p = doubles(memory[POINTS])
+    for lane in range(PACKET):
+        x, y, z = p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane]
+        nx, ny, nz = p[SMOOTH + lane], p[SMOOTH + Y + lane], p[SMOOTH + Z + lane]
+        hx, hy, hz = x + p[VIEW + lane], y + p[VIEW + Y + lane], z + p[VIEW + Z + lane]
+        length = max(square_root(hx * hx + hy * hy + hz * hz), 1e-9)
+        inverse = 1.0 / length
+        hx, hy, hz = hx * inverse, hy * inverse, hz * inverse
+        n_l = x * nx + y * ny + z * nz
+        n_h = min(max(hx * nx + hy * ny + hz * nz, 0.0), 1.0)
+        v_h = x * hx + y * hy + z * hz
+        specular, weight = specular_and_fresnel(n_l, p[COSINE + lane], n_h, v_h, p[ALPHA + lane])
+        strength = math.pi * p[FALLOFF + lane] * n_l
+        lit, metal = p[LIT + lane] > 0.0, p[METAL + lane]
+        red = strength * brdf_channel(p[COLOR + lane], metal, specular, weight)
+        green = strength * brdf_channel(p[COLOR + Y + lane], metal, specular, weight)
+        blue = strength * brdf_channel(p[COLOR + Z + lane], metal, specular, weight)
+        p[GATHERED + lane] += red if lit else 0.0
+        p[GATHERED + Y + lane] += green if lit else 0.0
+        p[GATHERED + Z + lane] += blue if lit else 0.0
+
+
+@compiled
+def _agreed(p):  # type: ignore[no-untyped-def]
     """Return whether all points of a packet saw all of the first samples, or each saw none."""
     low, high = False, False
     for lane in range(PACKET):
-        if active[lane] != 0:
-            if visible[lane] == 0.0:
+        if p[ACTIVE + lane] != 0.0:
+            if p[VISIBLE + lane] == 0.0:
                 low = True
-            elif visible[lane] == FIRST_SAMPLES:
+            elif p[VISIBLE + lane] == FIRST_SAMPLES:
                 high = True
             else:
                 return False
@@ -228,50 +290,49 @@ def _agreed(active, visible):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _reflect(point, sample, gathered):  # type: ignore[no-untyped-def]
-    """Add pi times falloff times n.l times the BRDF, for a light sample (x, y, z, falloff)."""
-    x, y, z = sample[0], sample[1], sample[2]
-    hx, hy, hz = x + point[VIEW], y + point[VIEW + 1], z + point[VIEW + 2]
-    length = max(math.sqrt(hx * hx + hy * hy + hz * hz), 1e-9)
-    inverse = 1.0 / length
-    hx, hy, hz = hx * inverse, hy * inverse, hz * inverse
-    n_l = x * point[SMOOTH] + y * point[SMOOTH + 1] + z * point[SMOOTH + 2]
-    n_h = min(max(hx * point[SMOOTH] + hy * point[SMOOTH + 1] + hz * point[SMOOTH + 2], 0.0), 1.0)
-    v_h = x * hx + y * hy + z * hz
-    specular, weight = specular_and_fresnel(n_l, point[COSINE], n_h, v_h, point[ALPHA])
-    strength = math.pi * sample[3] * n_l
-    for k in range(3):
-        gathered[k] += strength * brdf_channel(point[COLOR + k], point[METAL], specular, weight)
+def surrounding_light(world, memory):  # type: ignore[no-untyped-def]
+    """Add to `OUT` the ambient light, the environment's, and the indirect light, by `AROUND`."""
+    p, numbers = doubles(memory[POINTS]), doubles(world[NUMBERS])
+    red, green, blue = numbers[AMBIENT], numbers[AMBIENT + 1], numbers[AMBIENT + 2]
+    for lane in range(PACKET):
+        a, b, metal = p[SPLIT_A + lane], p[SPLIT_B + lane], p[METAL + lane]
+        boost = energy_boost(a, b)
+        specular, diffuse = environment_weights(p[COLOR + lane], metal, a, b, boost)
+        p[OUT + lane] += (specular + diffuse) * red
+        specular, diffuse = environment_weights(p[COLOR + Y + lane], metal, a, b, boost)
+        p[OUT + Y + lane] += (specular + diffuse) * green
+        specular, diffuse = environment_weights(p[COLOR + Z + lane], metal, a, b, boost)
+        p[OUT + Z + lane] += (specular + diffuse) * blue
+    if world[HAS_ENVIRONMENT] == 0:
+        return
+    for lane in range(PACKET):
+        if p[ACTIVE + lane] != 0.0:
+            _environment(
+                world, doubles(memory[POINTS] + 8 * lane), doubles(memory[AROUND] + 32 * lane)
+            )
 
 
 @compiled
-def surrounding_light(world, point, gathered, out):  # type: ignore[no-untyped-def]
-    """Add to `out` (3,) the ambient light, the environment's, and the indirect light."""
-    rough = point[ROUGH]
-    share = gathered[0]
-    if world[HAS_ENVIRONMENT] != 0:
-        twice = 2.0 * point[COSINE]
-        x = twice * point[SMOOTH] - point[VIEW]
-        y = twice * point[SMOOTH + 1] - point[VIEW + 1]
-        z = twice * point[SMOOTH + 2] - point[VIEW + 2]
-        mirrored = reflection_at(world, rough, x, y, z)
-        # Occlusion of the lobe from that of the hemisphere (Lagarde and de Rousiers 2014).
-        power = math.pow(2.0, -16.0 * rough - 1.0)
-        open_lobe = math.pow(point[COSINE] + share, power) - 1.0 + share
-        open_lobe = min(max(open_lobe, 0.0), 1.0)
-    else:
-        mirrored = (0.0, 0.0, 0.0)
-        open_lobe = 1.0
+def _environment(world, point, gathered):  # type: ignore[no-untyped-def]
+    """Add to one point's `OUT` the environment's light, and what `gathered` (4,) has of bodies."""
+    rough, cosine, share = point[ROUGH], point[COSINE], gathered[0]
+    nx, ny, nz = point[SMOOTH], point[SMOOTH + Y], point[SMOOTH + Z]
+    x, y, z = (
+        2.0 * cosine * nx - point[VIEW],
+        2.0 * cosine * ny - point[VIEW + Y],
+        2.0 * cosine * nz - point[VIEW + Z],
+    )
+    mirrored = reflection_at(world, rough, x, y, z)
+    # Occlusion of the lobe from that of the hemisphere (Lagarde and de Rousiers 2014).
+    power = math.pow(2.0, -16.0 * rough - 1.0)
+    open_lobe = math.pow(cosine + share, power) - 1.0 + share
+    open_lobe = min(max(open_lobe, 0.0), 1.0)
     a, b, metal = point[SPLIT_A], point[SPLIT_B], point[METAL]
     closed, boost = max(1.0 - share, 1e-3), energy_boost(a, b)
     for k in range(3):
-        specular, diffuse = environment_weights(point[COLOR + k], metal, a, b, boost)
-        light = (specular + diffuse) * doubles(world[NUMBERS])[AMBIENT + k]
-        if world[HAS_ENVIRONMENT] != 0:
-            n = irradiance_at(
-                world[IRRADIANCE], k, point[SMOOTH], point[SMOOTH + 1], point[SMOOTH + 2]
-            )
-            light += diffuse * (share * n / math.pi + gathered[1 + k])
-            around = min(gathered[1 + k] / closed, 4.0)
-            light += specular * (open_lobe * mirrored[k] + (1.0 - open_lobe) * around)
-        out[k] += light
+        specular, diffuse = environment_weights(point[COLOR + k * Y], metal, a, b, boost)
+        irradiance = irradiance_at(world[IRRADIANCE], k, nx, ny, nz)
+        light = diffuse * (share * irradiance / math.pi + gathered[1 + k])
+        around = min(gathered[1 + k] / closed, 4.0)
+        light += specular * (open_lobe * mirrored[k] + (1.0 - open_lobe) * around)
+        point[OUT + k * Y] += light

@@ -8,7 +8,7 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from simkit.compiled import compiled
+from simkit.compiled import compiled, round_down, square_root
 from simkit.render.embree.world import (
     IMAGE,
     IMAGE_HEIGHT,
@@ -22,10 +22,10 @@ from simkit.render.embree.world import (
 )
 from simkit.render.prefilter import ROUGHNESS_LEVELS, TABLE_SIZE
 
-_FROM_U16 = 1.0 / 65535.0
+FROM_U16, U16 = 1.0 / 65535.0, 0xFFFF
 
-SHARPEST = math.sqrt(2.0)
-"""Texels that a footprint may span on its level."""
+SHARPEST2 = 2.0
+"""Texels, squared, that a footprint may span on its level."""
 
 
 def _pointer(element: types.Type) -> Any:
@@ -48,49 +48,23 @@ doubles = _pointer(types.float64)
 floats = _pointer(types.float32)
 ints = _pointer(types.int32)
 uints = _pointer(types.uint32)
-shorts = _pointer(types.uint16)
 
 
 @compiled
-def _bilinear(start, width, height, u, v):  # type: ignore[no-untyped-def]
-    """Return (r, g, b) of one level whose first texel is at address `start`; it repeats."""
-    x, y = (u - math.floor(u)) * width + 0.5, (v - math.floor(v)) * height + 0.5
-    j1, i1 = int(x), int(y)
-    fx, fy = x - j1, y - i1
-    j0, i0 = (j1 if j1 > 0 else width) - 1, (i1 if i1 > 0 else height) - 1
-    if j1 >= width:
-        j1 = 0
-    if i1 >= height:
-        i1 = 0
-    texel = shorts(start)
-    a, b = 3 * (i0 * width + j0), 3 * (i0 * width + j1)
-    c, d = 3 * (i1 * width + j0), 3 * (i1 * width + j1)
-    wa, wb = (1.0 - fx) * (1.0 - fy) * _FROM_U16, fx * (1.0 - fy) * _FROM_U16
-    wc, wd = (1.0 - fx) * fy * _FROM_U16, fx * fy * _FROM_U16
-    red = (wa * texel[a] + wb * texel[b]) + (wc * texel[c] + wd * texel[d])
-    green = (wa * texel[a + 1] + wb * texel[b + 1]) + (wc * texel[c + 1] + wd * texel[d + 1])
-    blue = (wa * texel[a + 2] + wb * texel[b + 2]) + (wc * texel[c + 2] + wd * texel[d + 2])
-    return red, green, blue
+def level_of(world, number, span):  # type: ignore[no-untyped-def]
+    """Return the address, width and height of the level of texture `number` to read.
 
-
-@compiled
-def texture_at(world, number, u, v, footprint):  # type: ignore[no-untyped-def]
-    """Return (r, g, b) of texture `number` at (u, v), v upwards, seen over `footprint` tiles.
-
-    Bilinear, on the level whose texels are nearest to the footprint in size.
+    That is the one whose texels are nearest in size to the footprint, of `span` tiles.
     """
     size = words(world[SIZES] + 24 * number)
     width, height, levels = size[0], size[1], size[2]
-    start = words(world[TEXELS])[number]
-    offsets = words(world[OFFSETS] + 8 * MAX_LEVELS * number)
-    v = 1.0 - v
-    texels = footprint * math.sqrt(float(width * height))
+    texels2 = span * span * float(width * height)
     level = 0
-    while texels > SHARPEST and level < levels - 1:
-        texels *= 0.5
+    while texels2 > SHARPEST2 and level < levels - 1:
+        texels2 *= 0.25
         level += 1
-    at = start + 6 * offsets[level]
-    return _bilinear(at, max(width >> level, 1), max(height >> level, 1), u, v)
+    start = words(world[TEXELS])[number] + 8 * words(world[OFFSETS])[MAX_LEVELS * number + level]
+    return start, float(max(width >> level, 1)), float(max(height >> level, 1))
 
 
 @compiled
@@ -99,8 +73,8 @@ def panorama_at(address, height, x, y, z):  # type: ignore[no-untyped-def]
     width = 2 * height
     image = floats(address)
     u = (0.5 - math.atan2(y, x) / (2.0 * math.pi)) * width - 0.5
-    v = math.atan2(math.sqrt(x * x + y * y), z) / math.pi * height - 0.5
-    left, top = math.floor(u), math.floor(v)
+    v = math.atan2(square_root(x * x + y * y), z) / math.pi * height - 0.5
+    left, top = round_down(u), round_down(v)
     fu, fv = u - left, v - top
     j0 = int(left) if left >= 0.0 else width - 1
     j1 = j0 + 1 if j0 + 1 < width else 0

@@ -78,7 +78,7 @@ class Mipmap(_Sized):
     """A texture, linear, level after level.
 
     Attributes:
-        texels: (T, 3) uint16.
+        texels: (T, 4) uint16, the last unused, so that a texel is one word.
         size: width, height, and number of levels.
         offsets: (MAX_LEVELS,) int64, each level's first texel.
         mean: (3,) in [0, 1].
@@ -97,10 +97,8 @@ class _Kept(Generic[T]):
         self._limit = limit
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._bytes = 0
-        self._used: set[Hashable] = set()
 
     def begin(self) -> None:
-        self._used.clear()
         while self._bytes > self._limit and self._values:
             self._bytes -= self._values.popitem(last=False)[1].nbytes
 
@@ -185,7 +183,7 @@ class Packer:
         look[TEXTURE], look[BUMPS], look[TILE], look[BUMP_TILE] = -1, -1, 1, 1
         look[ROUGHNESS], look[METALLIC] = material.roughness, material.metallic
         base = np.array(material.base_color)
-        if material.own_look or material.texture is not None:
+        if material.own_look and material.texture is None:
             base = base * mesh.base_color
         mean = base
         if material.texture is not None:
@@ -249,7 +247,8 @@ def _mipmap(image: NDArray[np.uint16]) -> Mipmap:
     offsets = np.zeros(MAX_LEVELS, dtype=np.int64)
     counts = [level.shape[0] * level.shape[1] for level in levels]
     offsets[1 : len(levels)] = np.cumsum(counts)[:-1]
-    texels = np.concatenate([level.reshape(-1, 3) for level in levels])
+    texels = np.zeros((sum(counts), 4), dtype=np.uint16)
+    texels[:, :3] = np.concatenate([level.reshape(-1, 3) for level in levels])
     mean = levels[-1].reshape(-1, 3).mean(axis=0) / 65535.0
     size = (image.shape[1], image.shape[0], len(levels))
     return Mipmap(texels.nbytes, texels, size, offsets, mean)

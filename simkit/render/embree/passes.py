@@ -12,28 +12,38 @@ from simkit.embree import PACKET
 from simkit.render.embree.gathering import gather
 from simkit.render.embree.lighting import direct_light, surrounding_light
 from simkit.render.embree.lookup import doubles, floats, ints, panorama_at, words
-from simkit.render.embree.points import fill_point
+from simkit.render.embree.points import fill_points
 from simkit.render.embree.surface import (
     ACTIVE,
     AROUND,
-    BASES,
+    BODY,
     COLUMNS,
-    FLAT,
+    DISTANCE,
+    FACE_NUMBER,
+    HIT_U,
+    HIT_V,
     LANES,
     MOMENTS,
+    NEEDY,
     OUT,
     PLAIN,
+    POINTS,
+    RAY,
+    RAYED,
+    REACH,
     ROWS,
     SAMPLE,
     SEEN,
     SMOOTH,
+    Y,
+    Z,
     array_of,
     cast,
-    exact_hit,
-    exact_place,
-    point_of,
-    set_ray,
-    smooth_normal,
+    exact_places,
+    fetch,
+    hits,
+    normals_of,
+    set_rays,
 )
 from simkit.render.embree.world import (
     BACKGROUND,
@@ -69,7 +79,7 @@ def camera_at(world, row, moment):  # type: ignore[no-untyped-def]
 
 @compiled
 def base_ray(world, row, column, right, down, moment, ray):  # type: ignore[no-untyped-def]
-    """Fill a world-space ray (6,) through a point right of and below a pixel's centre [px].
+    """Fill a lane's world-space ray (6 columns) through a point right of and below a pixel's centre [px].
 
     Between pixels, rays are interpolated: linearly, which for a pinhole is exact. Returns False
     where the camera has no ray.
@@ -88,32 +98,35 @@ def base_ray(world, row, column, right, down, moment, ray):  # type: ignore[no-u
     if math.isnan(x):
         return False
     c = camera_at(world, row, moment)
-    ray[0], ray[1], ray[2] = c[9], c[10], c[11]
-    ray[3] = c[0] * x + c[1] * y + c[2] * z
-    ray[4] = c[3] * x + c[4] * y + c[5] * z
-    ray[5] = c[6] * x + c[7] * y + c[8] * z
+    ray[0], ray[Y], ray[2 * Y] = c[9], c[10], c[11]
+    ray[3 * Y] = c[0] * x + c[1] * y + c[2] * z
+    ray[4 * Y] = c[3] * x + c[4] * y + c[5] * z
+    ray[5 * Y] = c[6] * x + c[7] * y + c[8] * z
     return True
 
 
 @compiled
-def aim(world, memory, lane, ray):  # type: ignore[no-untyped-def]
-    """Put a camera's ray (6,) into a lane."""
-    numbers = doubles(world[NUMBERS])
-    near, far = numbers[NEAREST], numbers[FARTHEST]
-    set_ray(memory, lane, ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], near, far)
+def aim(world, memory):  # type: ignore[no-untyped-def]
+    """Make a packet of the cameras' rays."""
+    p, numbers = doubles(memory[POINTS]), doubles(world[NUMBERS])
+    far = numbers[FARTHEST]
+    for lane in range(PACKET):
+        p[DISTANCE + lane] = far
+    set_rays(memory, RAY, RAY + 3 * Y, numbers[NEAREST])
 
 
 @compiled
-def behind_everything(world, ray, out):  # type: ignore[no-untyped-def]
-    """Fill the colour (3,) where a ray meets nothing."""
+def behind_everything(world, point):  # type: ignore[no-untyped-def]
+    """Fill a lane's `OUT` where its ray meets nothing."""
     if world[HAS_ENVIRONMENT] != 0:
-        out[0], out[1], out[2] = panorama_at(
-            world[IMAGE], world[IMAGE_HEIGHT], ray[3], ray[4], ray[5]
+        x, y, z = point[RAY + 3 * Y], point[RAY + 4 * Y], point[RAY + 5 * Y]
+        point[OUT], point[OUT + Y], point[OUT + Z] = panorama_at(
+            world[IMAGE], world[IMAGE_HEIGHT], x, y, z
         )
     else:
         numbers = doubles(world[NUMBERS])
         for k in range(3):
-            out[k] = numbers[BACKGROUND + k]
+            point[OUT + k * Y] = numbers[BACKGROUND + k]
 
 
 @compiled
@@ -125,6 +138,39 @@ def _pixel(top, left, side, lane):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _tile_rays(world, memory, top, left, side, last_row, width):  # type: ignore[no-untyped-def]
+    """Fill `RAY`, `ROWS` and `COLUMNS` of a tile's pixel centres; `LANES` says which have a ray."""
+    p, lanes = doubles(memory[POINTS]), ints(memory[LANES])
+    columns, rows = words(memory[COLUMNS]), words(memory[ROWS])
+    rays, stride = doubles(world[RAYS]), 3 * world[RAY_COLUMNS]
+    own = world[CAMERA_ROWS] > 1
+    for lane in range(PACKET):
+        row, column = _pixel(top, left, side, lane)
+        rows[lane], columns[lane], lanes[lane] = row, column, 0
+        if row >= last_row or column >= width:
+            continue
+        if own:
+            ray = doubles(memory[POINTS] + 8 * (RAY + lane))
+            lanes[lane] = -1 if base_ray(world, row, column, 0.0, 0.0, 0, ray) else 0
+            continue
+        at = (row + 1) * stride + (column + 1) * 3
+        x, y, z = rays[at], rays[at + 1], rays[at + 2]
+        lanes[lane] = 0 if math.isnan(x) else -1
+        p[RAY + 3 * Y + lane], p[RAY + 4 * Y + lane], p[RAY + 5 * Y + lane] = x, y, z
+    if own:
+        return
+    c = camera_at(world, top, 0)
+    c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
+    c6, c7, c8, c9, c10, c11 = c[6], c[7], c[8], c[9], c[10], c[11]
+    for lane in range(PACKET):
+        x, y, z = p[RAY + 3 * Y + lane], p[RAY + 4 * Y + lane], p[RAY + 5 * Y + lane]
+        p[RAY + lane], p[RAY + Y + lane], p[RAY + Z + lane] = c9, c10, c11
+        p[RAY + 3 * Y + lane] = c0 * x + c1 * y + c2 * z
+        p[RAY + 4 * Y + lane] = c3 * x + c4 * y + c5 * z
+        p[RAY + 5 * Y + lane] = c6 * x + c7 * y + c8 * z
+
+
+@compiled
 def trace(world_at, memory_at, first_row, last_row, side, body, face, place, reach):  # type: ignore[no-untyped-def]
     """Fill what is hit through the pixel centres of some rows.
 
@@ -132,62 +178,95 @@ def trace(world_at, memory_at, first_row, last_row, side, body, face, place, rea
     ray's parameter.
     """
     world, memory = words(world_at), words(memory_at)
-    lanes, moments = ints(memory[LANES]), words(memory[MOMENTS])
     width = body.shape[1]
     across = (width * side + PACKET - 1) // PACKET
     tiles = ((last_row - first_row + side - 1) // side) * across
-    for lane in range(PACKET):
-        moments[lane] = 0
     for tile in range(tiles):
         top = first_row + tile // across * side
         left = tile % across * (PACKET // side)
-        for lane in range(PACKET):
-            row, column = _pixel(top, left, side, lane)
-            lanes[lane] = 0
-            if row >= last_row or column >= width:
-                continue
-            ray = doubles(memory[BASES] + 48 * lane)
-            if base_ray(world, row, column, 0.0, 0.0, 0, ray):
-                lanes[lane] = -1
-                aim(world, memory, lane, ray)
-        cast(world, memory, False)
-        for lane in range(PACKET):
-            if lanes[lane] == 0:
-                continue
-            row, column = _pixel(top, left, side, lane)
-            ray = doubles(memory[BASES] + 48 * lane)
-            b, t, u, v, r = exact_hit(world, memory, 0, lane, ray)
-            body[row, column], face[row, column], reach[row, column] = b, t, r
-            place[row, column, 0], place[row, column, 1] = u, v
+        _trace_tile(world, memory, top, left, side, last_row, body, face, place, reach, False)
+
+
+@compiled
+def _trace_tile(  # type: ignore[no-untyped-def]
+    world, memory, top, left, side, last_row, body, face, place, reach, with_normals
+):
+    """Find what is seen in a tile's pixels, and keep it; return whether there is anything."""
+    columns, rows, moments = words(memory[COLUMNS]), words(memory[ROWS]), words(memory[MOMENTS])
+    p, numbers = doubles(memory[POINTS]), words(memory[SAMPLE])
+    bodies, faces = words(memory[BODY]), words(memory[FACE_NUMBER])
+    _tile_rays(world, memory, top, left, side, last_row, body.shape[1])
+    for lane in range(PACKET):
+        moments[lane], numbers[lane] = 0, 0
+    aim(world, memory)
+    cast(world, memory, False)
+    if not hits(world, memory, with_normals):
+        return False
+    for lane in range(PACKET):
+        if bodies[lane] >= 0:
+            row, column = rows[lane], columns[lane]
+            body[row, column], face[row, column] = bodies[lane], faces[lane]
+            reach[row, column] = p[REACH + lane]
+            place[row, column, 0], place[row, column, 1] = p[HIT_U + lane], p[HIT_V + lane]
+    return True
+
+
+@compiled
+def _seen_in_tile(  # type: ignore[no-untyped-def]
+    world, memory, top, left, side, last_row, body, face, place, reach
+):
+    """Fetch what `trace` found in a tile's pixels; return whether there is anything."""
+    columns, rows, moments = words(memory[COLUMNS]), words(memory[ROWS]), words(memory[MOMENTS])
+    p, numbers = doubles(memory[POINTS]), words(memory[SAMPLE])
+    bodies, faces = words(memory[BODY]), words(memory[FACE_NUMBER])
+    _tile_rays(world, memory, top, left, side, last_row, body.shape[1])
+    some = False
+    for lane in range(PACKET):
+        row, column = rows[lane], columns[lane]
+        moments[lane], numbers[lane], p[ACTIVE + lane] = 0, 0, 0.0
+        if row >= last_row or column >= body.shape[1] or body[row, column] < 0:
+            continue
+        bodies[lane], faces[lane] = body[row, column], face[row, column]
+        p[HIT_U + lane], p[HIT_V + lane] = place[row, column, 0], place[row, column, 1]
+        p[REACH + lane] = reach[row, column]
+        p[ACTIVE + lane], some = 1.0, True
+    if some:
+        fetch(world, memory, True)
+    return some
 
 
 @compiled
 def labels(  # type: ignore[no-untyped-def]
-    world_at, memory_at, first_row, last_row, exact, body, face, place, reach, normal, coords
+    world_at, memory_at, first_row, last_row, side, exact, body, face, place, reach, normal, coords
 ):
     """Fill normals in the camera frame and object coordinates; an empty array is not asked for.
 
     With `exact`, barycentric places are computed anew, in double precision.
     """
     world, memory = words(world_at), words(memory_at)
-    point, ray = point_of(memory, 0), doubles(memory[BASES])
-    for row in range(first_row, last_row):
-        c = camera_at(world, row, 0)
-        for column in range(body.shape[1]):
-            b, t = body[row, column], face[row, column]
-            if b < 0:
+    p, columns, rows = doubles(memory[POINTS]), words(memory[COLUMNS]), words(memory[ROWS])
+    across = (body.shape[1] * side + PACKET - 1) // PACKET
+    tiles = ((last_row - first_row + side - 1) // side) * across
+    for tile in range(tiles):
+        top = first_row + tile // across * side
+        left = tile % across * (PACKET // side)
+        if not _seen_in_tile(world, memory, top, left, side, last_row, body, face, place, reach):
+            continue
+        if normal.shape[0] > 0:
+            normals_of(memory)
+        if exact:
+            exact_places(memory)
+        for lane in range(PACKET):
+            if p[ACTIVE + lane] == 0.0:
                 continue
-            base_ray(world, row, column, 0.0, 0.0, 0, ray)
-            u, v = place[row, column, 0], place[row, column, 1]
+            row, column = rows[lane], columns[lane]
             if normal.shape[0] > 0:
-                x, y, z = ray[3], ray[4], ray[5]
-                length = math.sqrt(x * x + y * y + z * z)
-                smooth_normal(world, 0, b, t, u, v, x / length, y / length, z / length, point)
-                _to_camera(c, point, normal[row, column])
+                _to_camera(camera_at(world, row, 0), p, lane, normal, row, column)
             if exact:
-                u, v = exact_place(world, 0, b, t, ray, reach[row, column])
-                place[row, column, 0], place[row, column, 1] = u, v
+                place[row, column, 0], place[row, column, 1] = p[HIT_U + lane], p[HIT_V + lane]
             if coords.shape[0] > 0:
+                u, v = place[row, column, 0], place[row, column, 1]
+                b, t = body[row, column], face[row, column]
                 faces = ints(array_of(world, b, FACES))
                 vertices = floats(array_of(world, b, VERTICES))
                 first, second, third = faces[3 * t], faces[3 * t + 1], faces[3 * t + 2]
@@ -200,39 +279,11 @@ def labels(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _to_camera(c, point, out):  # type: ignore[no-untyped-def]
-    """Fill a point's normal, without its normal map's bumps, in the camera frame (3,)."""
-    x, y, z = point[PLAIN], point[PLAIN + 1], point[PLAIN + 2]
+def _to_camera(c, p, lane, normal, row, column):  # type: ignore[no-untyped-def]
+    """Write a lane's normal, without its normal map's bumps, in the camera frame."""
+    x, y, z = p[PLAIN + lane], p[PLAIN + Y + lane], p[PLAIN + Z + lane]
     for k in range(3):
-        out[k] = c[k] * x + c[3 + k] * y + c[6 + k] * z
-
-
-@compiled
-def _points_of_tile(  # type: ignore[no-untyped-def]
-    world, memory, top, left, side, last_row, body, face, place, reach
-):
-    """Fill the surface points of a tile's pixels; return how many there are."""
-    active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
-    moments, numbers = words(memory[MOMENTS]), words(memory[SAMPLE])
-    count = 0
-    like = point_of(memory, PACKET - 1)
-    like[FLAT] = 0.0
-    for lane in range(PACKET):
-        row, column = _pixel(top, left, side, lane)
-        active[lane], moments[lane], numbers[lane] = 0, 0, 0
-        rows[lane], columns[lane] = row, column
-        if row >= last_row or column >= body.shape[1] or body[row, column] < 0:
-            continue
-        ray = doubles(memory[BASES] + 48 * lane)
-        base_ray(world, row, column, 0.0, 0.0, 0, ray)
-        u, v = place[row, column, 0], place[row, column, 1]
-        b, t, r = body[row, column], face[row, column], reach[row, column]
-        point = point_of(memory, lane)
-        fill_point(world, 0, b, t, u, v, r, ray, point, like)
-        like = point
-        active[lane] = 1
-        count += 1
-    return count
+        normal[row, column, k] = c[k] * x + c[3 + k] * y + c[6 + k] * z
 
 
 @compiled
@@ -242,24 +293,26 @@ def gather_pass(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Fill `gathered` (H, W, 4) and smooth `normals` (H, W, 3), see `gather`."""
     world, memory = words(world_at), words(memory_at)
-    active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
-    around = doubles(memory[AROUND])
+    p, columns, rows = doubles(memory[POINTS]), words(memory[COLUMNS]), words(memory[ROWS])
+    needy, around = words(memory[NEEDY]), doubles(memory[AROUND])
     across = (body.shape[1] * side + PACKET - 1) // PACKET
     tiles = ((last_row - first_row + side - 1) // side) * across
     for tile in range(tiles):
         top = first_row + tile // across * side
         left = tile % across * (PACKET // side)
-        if not _points_of_tile(world, memory, top, left, side, last_row, body, face, place, reach):
+        if not _seen_in_tile(world, memory, top, left, side, last_row, body, face, place, reach):
             continue
-        gather(world, memory, active, count, indirect)
+        fill_points(world, memory)
         for lane in range(PACKET):
-            if active[lane] != 0:
+            needy[lane] = 1 if p[ACTIVE + lane] > 0.0 else 0
+        gather(world, memory, needy, count, indirect)
+        for lane in range(PACKET):
+            if needy[lane] != 0:
                 row, column = rows[lane], columns[lane]
-                point = point_of(memory, lane)
                 for k in range(4):
                     gathered[row, column, k] = around[4 * lane + k]
                 for k in range(3):
-                    normals[row, column, k] = point[SMOOTH + k]
+                    normals[row, column, k] = p[SMOOTH + k * Y + lane]
 
 
 @compiled
@@ -303,47 +356,60 @@ def smooth_gathered(gathered, normals, body, reach, smoothed):  # type: ignore[n
 
 @compiled
 def shade(  # type: ignore[no-untyped-def]
-    world_at, memory_at, first_row, last_row, side, count, body, face, place, reach, gathered,
-    rgb, normals, light, camera_normals,
+    world_at, memory_at, first_row, last_row, side, count, traced, body, face, place, reach,
+    gathered, rgb, normals, light, camera_normals,
 ):  # fmt: skip
     """Fill `rgb` (H, W, 3) at pixel centres, with `normals` and visible `light` (H, W) for edges.
 
+    Unless `traced`, what `trace` fills is filled, too: in one go the scene's data are read once.
     `camera_normals` (H, W, 3) are the label; an empty array is not asked for.
     """
     world, memory = words(world_at), words(memory_at)
-    active, columns, rows = words(memory[ACTIVE]), words(memory[COLUMNS]), words(memory[ROWS])
-    seen, around = doubles(memory[SEEN]), doubles(memory[AROUND])
+    p, columns, rows = doubles(memory[POINTS]), words(memory[COLUMNS]), words(memory[ROWS])
+    around, lanes = doubles(memory[AROUND]), ints(memory[LANES])
     width = body.shape[1]
     across = (width * side + PACKET - 1) // PACKET
     tiles = ((last_row - first_row + side - 1) // side) * across
-    outs = doubles(memory[OUT])
+    for k in range(4 * PACKET):
+        around[k] = 1.0 if k % 4 == 0 else 0.0
     for tile in range(tiles):
         top = first_row + tile // across * side
         left = tile % across * (PACKET // side)
         for k in range(3 * PACKET):
-            outs[k] = 0.0
-        if _points_of_tile(world, memory, top, left, side, last_row, body, face, place, reach):
+            p[OUT + k] = 0.0
+        if traced:
+            some = _seen_in_tile(world, memory, top, left, side, last_row, body, face, place, reach)
+        else:
+            some = _trace_tile(
+                world, memory, top, left, side, last_row, body, face, place, reach, True
+            )
+        rayed = words(memory[RAYED])
+        for lane in range(PACKET):
+            rayed[lane] = lanes[lane]  # shadow rays take these over
+        if some:
+            if gathered.shape[0] > 0:
+                for lane in range(PACKET):
+                    if p[ACTIVE + lane] != 0.0:
+                        for k in range(4):
+                            around[4 * lane + k] = gathered[rows[lane], columns[lane], k]
+            fill_points(world, memory)
             direct_light(world, memory, count)
+            surrounding_light(world, memory)
         for lane in range(PACKET):
             row, column = rows[lane], columns[lane]
             if row >= last_row or column >= width:
                 continue
-            out = doubles(memory[OUT] + 24 * lane)
-            if active[lane] != 0:
-                point = point_of(memory, lane)
-                around[0], around[1], around[2], around[3] = 1.0, 0.0, 0.0, 0.0
-                if gathered.shape[0] > 0:
-                    for k in range(4):
-                        around[k] = gathered[row, column, k]
-                surrounding_light(world, point, around, out)
-                light[row, column] = seen[lane]
-                if camera_normals.shape[0] > 0:
-                    _to_camera(camera_at(world, row, 0), point, camera_normals[row, column])
-                for k in range(3):
-                    normals[row, column, k] = point[SMOOTH + k]
-            else:
-                ray = doubles(memory[BASES])
-                if base_ray(world, row, column, 0.0, 0.0, 0, ray):
-                    behind_everything(world, ray, out)
+            if p[ACTIVE + lane] == 0.0:
+                point = doubles(memory[POINTS] + 8 * lane)
+                point[OUT], point[OUT + Y], point[OUT + Z] = 0.0, 0.0, 0.0
+                if rayed[lane] != 0:
+                    behind_everything(world, point)
             for k in range(3):
-                rgb[row, column, k] = out[k]
+                rgb[row, column, k] = p[OUT + k * Y + lane]
+            if p[ACTIVE + lane] == 0.0:
+                continue
+            light[row, column] = p[SEEN + lane]
+            if camera_normals.shape[0] > 0:
+                _to_camera(camera_at(world, row, 0), p, lane, camera_normals, row, column)
+            for k in range(3):
+                normals[row, column, k] = p[SMOOTH + k * Y + lane]

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import math
 
-from simkit.compiled import compiled
+from simkit.compiled import compiled, square_root
 from simkit.embree import PACKET
 from simkit.render.embree.gathering import gather
 from simkit.render.embree.lighting import direct_light, sample_pair, surrounding_light
 from simkit.render.embree.lookup import doubles, ints, words
 from simkit.render.embree.passes import aim, base_ray, behind_everything, camera_at
-from simkit.render.embree.points import fill_point
+from simkit.render.embree.points import fill_points
 from simkit.render.embree.surface import (
     ACTIVE,
     AROUND,
-    BASES,
+    BODY,
     COLUMNS,
-    FOUND,
     LANES,
     MOMENTS,
     NEEDY,
     OUT,
+    POINTS,
+    RAY,
+    RAYED,
     ROWS,
     SAMPLE,
     SMOOTH,
+    Y,
     cast,
-    exact_hit,
-    point_of,
+    hits,
 )
 from simkit.render.embree.world import APERTURE, FOCUS, NUMBERS, TIMES
 
 EDGE_COSINE, EDGE_DEPTH, EDGE_LIGHT = 0.9, 0.03, 0.05
 """Neighbours whose normals, relative distance or visible light differ by more are an edge."""
-
-NO_RAY, NEEDS_LIGHT = -2, 2
 
 
 @compiled
@@ -75,7 +75,7 @@ def _borrow(row, column, b, point, body, normals, gathered, around):  # type: ig
             if body[y, x] == b:
                 cosine = 0.0
                 for k in range(3):
-                    cosine += normals[y, x, k] * point[SMOOTH + k]
+                    cosine += normals[y, x, k] * point[SMOOTH + k * Y]
                 if cosine > best:
                     best = cosine
                     for k in range(4):
@@ -101,11 +101,12 @@ def refine(  # type: ignore[no-untyped-def]
         rgb: (H, W, 3).
     """
     world, memory = words(world_at), words(memory_at)
-    lanes, moments, active = ints(memory[LANES]), words(memory[MOMENTS]), words(memory[ACTIVE])
+    lanes, moments, p = ints(memory[LANES]), words(memory[MOMENTS]), doubles(memory[POINTS])
     columns, rows, numbers = words(memory[COLUMNS]), words(memory[ROWS]), words(memory[SAMPLE])
-    bodies, needy, outs = words(memory[FOUND]), words(memory[NEEDY]), doubles(memory[OUT])
-    aperture = doubles(world[NUMBERS])[APERTURE]
-    nothing = point_of(memory, PACKET)  # a spare point, never flat
+    needy, rayed, bodies = words(memory[NEEDY]), words(memory[RAYED]), words(memory[BODY])
+    aperture, around = doubles(world[NUMBERS])[APERTURE], doubles(memory[AROUND])
+    for k in range(4 * PACKET):
+        around[k] = 1.0 if k % 4 == 0 else 0.0
     samples, times = offsets.shape[0], world[TIMES]
     for pixel in range(pixels.shape[0]):
         row, column = pixels[pixel, 0], pixels[pixel, 1]
@@ -122,7 +123,7 @@ def refine(  # type: ignore[no-untyped-def]
             else:
                 number = packet * PACKET + lane
                 pixel, sample = number // samples, number % samples
-            lanes[lane], active[lane], bodies[lane], moments[lane] = 0, 0, NO_RAY, 0
+            lanes[lane], moments[lane] = 0, 0
             if pixel >= pixels.shape[0]:
                 continue
             row, column = pixels[pixel, 0], pixels[pixel, 1]
@@ -131,7 +132,7 @@ def refine(  # type: ignore[no-untyped-def]
             if times > 1:
                 when = offsets[sample, 2] + sample_pair(column, row, 0)[0] / samples
                 moments[lane] = int((when - math.floor(when)) * times) % times
-            ray = doubles(memory[BASES] + 48 * lane)
+            ray = doubles(memory[POINTS] + 8 * (RAY + lane))
             right, down = offsets[sample, 0], offsets[sample, 1]
             if not base_ray(world, row, column, right, down, moments[lane], ray):
                 continue
@@ -140,59 +141,50 @@ def refine(  # type: ignore[no-untyped-def]
                 u, v = u + offsets[sample, 3], v + offsets[sample, 4]
                 _through_lens(world, row, moments[lane], u - math.floor(u), v - math.floor(v), ray)
             lanes[lane] = -1
-            aim(world, memory, lane, ray)
+        for lane in range(PACKET):
+            rayed[lane] = lanes[lane]  # other rays take these over
+        aim(world, memory)
         cast(world, memory, False)
-        some, wanting = False, False
-        for lane in range(PACKET):
-            if lanes[lane] == 0:
-                continue
-            ray = doubles(memory[BASES] + 48 * lane)
-            b, t, u, v, r = exact_hit(world, memory, moments[lane], lane, ray)
-            bodies[lane] = b
-            if b < 0:
-                continue
-            point, around = point_of(memory, lane), doubles(memory[AROUND] + 32 * lane)
-            fill_point(world, moments[lane], b, t, u, v, r, ray, point, nothing)
-            active[lane], some = 1, True
-            around[0], around[1], around[2], around[3] = 1.0, 0.0, 0.0, 0.0
+        if hits(world, memory, True):
+            fill_points(world, memory)
             if rays > 0:
-                found = not fresh and _borrow(
-                    rows[lane], columns[lane], b, point, body, normals, gathered, around
-                )
-                if not found:
-                    active[lane], wanting = NEEDS_LIGHT, True
-        for k in range(3 * PACKET):
-            outs[k] = 0.0
-        if wanting:
-            for lane in range(PACKET):
-                needy[lane] = 1 if active[lane] == NEEDS_LIGHT else 0
-            gather(world, memory, needy, rays, indirect)
-        if some:
+                wanting = False
+                for lane in range(PACKET):
+                    needy[lane] = 0
+                    if p[ACTIVE + lane] == 0.0:
+                        continue
+                    around = doubles(memory[AROUND] + 32 * lane)
+                    if fresh or not _borrow(
+                        rows[lane], columns[lane], bodies[lane],
+                        doubles(memory[POINTS] + 8 * lane), body, normals, gathered, around,
+                    ):  # fmt: skip
+                        needy[lane], wanting = 1, True
+                if wanting:
+                    gather(world, memory, needy, rays, indirect)
+            for k in range(3 * PACKET):
+                p[OUT + k] = 0.0
             direct_light(world, memory, count)
+            surrounding_light(world, memory)
         for lane in range(PACKET):
-            if bodies[lane] == NO_RAY:
+            if rayed[lane] == 0:
                 continue
-            out = doubles(memory[OUT] + 24 * lane)
-            if active[lane] != 0:
-                around = doubles(memory[AROUND] + 32 * lane)
-                surrounding_light(world, point_of(memory, lane), around, out)
-            else:
-                behind_everything(world, doubles(memory[BASES] + 48 * lane), out)
+            if p[ACTIVE + lane] == 0.0:
+                behind_everything(world, doubles(memory[POINTS] + 8 * lane))
             for k in range(3):
-                rgb[rows[lane], columns[lane], k] += share * out[k]
+                rgb[rows[lane], columns[lane], k] += share * p[OUT + k * Y + lane]
 
 
 @compiled
 def _through_lens(world, row, moment, s1, s2, ray):  # type: ignore[no-untyped-def]
     """Move a ray's origin over the thin lens' opening, so that it still meets the plane in focus."""
     c, numbers = camera_at(world, row, moment), doubles(world[NUMBERS])
-    r, turn = numbers[APERTURE] * math.sqrt(s1), 2.0 * math.pi * s2
+    r, turn = numbers[APERTURE] * square_root(s1), 2.0 * math.pi * s2
     x, y = r * math.cos(turn), r * math.sin(turn)
-    forward = ray[3] * c[2] + ray[4] * c[5] + ray[5] * c[8]
+    forward = ray[3 * Y] * c[2] + ray[4 * Y] * c[5] + ray[5 * Y] * c[8]
     if forward <= 1e-6:
         return
     reach = numbers[FOCUS] / forward  # the ray's parameter in the plane of focus
     for k in range(3):
         move = c[3 * k] * x + c[3 * k + 1] * y
-        ray[k] += move
-        ray[3 + k] -= move / reach
+        ray[k * Y] += move
+        ray[(3 + k) * Y] -= move / reach

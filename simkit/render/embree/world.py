@@ -57,7 +57,7 @@ class World:
         looks: (N, LOOK_COLUMNS) float64: scale, base colour, roughness, metallic, texture's number
             or -1, whether it is mapped by box, tile's side [m], normal map's number or -1, its tile's
             side, the mean colour for indirect light, and whether the scale is even in all axes.
-        texels: (M,) int64, addresses of textures, (texel, 3) uint16 linear, level after level.
+        texels: (M,) int64, addresses of textures, (texel, 4) uint16 linear, level after level.
         sizes: (M, 3) int64, width, height, and number of levels.
         offsets: (M, MAX_LEVELS) int64, a level's first texel.
         lights: (L, LIGHT_COLUMNS) float64.

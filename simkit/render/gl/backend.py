@@ -24,6 +24,7 @@ from simkit.render.gl.lens import draw_with_lens
 from simkit.render.gl.lights import bounced, draw_depths, lighting_of, sky_block, sky_maps
 from simkit.render.gl.passes import Passes, Ready, Tile
 from simkit.render.gl.programs import Programs
+from simkit.render.gl.smoothing import smooth_edges
 from simkit.render.gl.store import Store
 from simkit.render.gl.targets import Readback, Targets, make_targets, read
 from simkit.render.prefilter import prefilter, split_sum_table
@@ -42,7 +43,12 @@ class GlOptions:
     """How OpenGL draws."""
 
     device: int = setting(-1, low=-1, help="index among EGL devices; -1 takes the first GPU")
-    antialias: bool = setting(True, help="five samples a pixel at edges; labels have one")
+    antialias: bool = setting(True, help="of colours at edges; labels have one sample a pixel")
+    edges: str = setting(
+        "auto",
+        allowed=("auto", "samples", "shape"),
+        help="anti-aliased by five samples (slow on llvmpipe), or by their shape; auto: samples on a GPU",
+    )
     shadow_map: int = setting(1024, unit="texels", low=64, high=8192, help="a shadow map's side")
     occlusion: bool = setting(True, help="bodies keep the environment's light from each other")
     occlusion_reach: float = setting(
@@ -75,6 +81,9 @@ class Gl(Renderer):
         super().__init__(options, library)
         self._context = open_context(None if options.device < 0 else options.device)
         self._programs = Programs(self._context)
+        by_samples = self.hardware if options.edges == "auto" else options.edges == "samples"
+        self._sampled = options.antialias and by_samples
+        self._smoothed = options.antialias and not by_samples
         self._anisotropic = self.hardware and options.anisotropy > 1
         anisotropy = options.anisotropy if self._anisotropic else 1.0
         self._store = Store(self._context, int(options.memory * 2**20), anisotropy)
@@ -119,11 +128,11 @@ class Gl(Renderer):
     def arrays(
         self, scene: Scene, camera: Camera, names: frozenset[str]
     ) -> dict[str, NDArray[Any]]:
-        """Return what a pinhole sees, as it is drawn: (H, W) or (H, W, 4), for `draw` and lenses."""
+        """Return what a pinhole sees: (H, W) or (H, W, 3), for `draw` and lenses."""
         ready = self._ready(scene, "rgb" in names)
         targets = self._target(camera.width, camera.height, self._names(names))
-        self._passes.draw(ready, [Tile(0, 0, camera)], targets, self.options.antialias)
-        return read(targets, _asked(names))
+        self._passes.draw(ready, [Tile(0, 0, camera)], targets, self._sampled)
+        return self._smooth(read(targets, self._read_names(names)))
 
     def render_many(
         self, scene: Scene, cameras: Iterable[Camera], channels: Iterable[str]
@@ -151,11 +160,11 @@ class Gl(Renderer):
         columns = min(columns, len(cameras))
         rows = min(max(ATLAS_SIDE // height, 1), -(-len(cameras) // columns))
         if self.options.antialias and "rgb" in channels:
-            columns = rows = 1  # finer samples at edges are drawn view by view
+            columns = rows = 1  # edges are found view by view
         size = min(columns * rows, blocks.MAX_VIEWS)
         ready = self._ready(scene, "rgb" in channels)
         targets = self._target(columns * width, rows * height, self._names(channels))
-        names = _asked(channels)
+        names = self._read_names(channels)
         pair = [Readback(self._context, targets, names) for _ in range(2)]
         starts = range(0, len(cameras), size)
         groups = [cameras[start : start + size] for start in starts]
@@ -167,24 +176,34 @@ class Gl(Renderer):
                         [Tile(k % columns * width, k // columns * height, camera)
                          for k, camera in enumerate(group)]
                     )  # fmt: skip
-                    self._passes.draw(ready, tiles[-1], targets, self.options.antialias)
+                    self._passes.draw(ready, tiles[-1], targets, self._sampled)
                     pair[number % 2].start()
                 if number > 0:
                     arrays = pair[(number - 1) % 2].arrays()
                     for tile in tiles[number - 1]:
                         cut = np.s_[tile.y : tile.y + height, tile.x : tile.x + width]
-                        part = {name: array[cut] for name, array in arrays.items()}
-                        yield self._frame(scene, part, channels)
+                        part = {n: np.ascontiguousarray(a[cut]) for n, a in arrays.items()}
+                        yield self._frame(scene, self._smooth(part), channels)
         finally:
             for one in pair:
                 one.release()
 
     def _names(self, channels: frozenset[str]) -> tuple[str, ...]:
         """Return the targets to draw: what is read, and what finding edges needs."""
-        names = set(_asked(channels))
-        if "rgb" in names and self.options.antialias:
+        names = set(self._read_names(channels))
+        if "rgb" in names and self._sampled:
             names |= {"instance", "depth"}
         return tuple(sorted(names, key=_PLACE.index))
+
+    def _read_names(self, channels: frozenset[str]) -> tuple[str, ...]:
+        """Return the targets to read: what is asked for, and what smoothing edges needs."""
+        edges = {"instance", "depth"} if "rgb" in channels and self._smoothed else frozenset()
+        return _asked(channels | edges)
+
+    def _smooth(self, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        if "rgb" in arrays and self._smoothed:
+            smooth_edges(arrays["rgb"], arrays["instance"], arrays["depth"])
+        return arrays
 
     def _target(self, width: int, height: int, names: tuple[str, ...]) -> Targets:
         key = (width, height, names)
@@ -279,15 +298,7 @@ class Gl(Renderer):
     def _frame(
         self, scene: Scene, arrays: dict[str, NDArray[Any]], channels: frozenset[str]
     ) -> Frame:
-        frame: dict[str, NDArray[Any]] = {}
-        for name in channels & arrays.keys():
-            array = arrays[name]
-            if array.ndim == 3:
-                frame[name] = np.ascontiguousarray(array[..., :3])
-            elif name == "instance":
-                frame[name] = array.astype(np.int32)
-            else:
-                frame[name] = array.copy()
+        frame = {name: arrays[name] for name in channels & arrays.keys()}
         if "barycentric" in channels:
             frame["barycentric"] = self.barycentric(scene, arrays)
         return Frame(frame)
@@ -305,7 +316,7 @@ class Gl(Renderer):
                 continue
             faces = triangle.reshape(-1)[pixels]
             corners = self.library[body.model].mesh.triangles[faces]
-            points = arrays["object_coords"].reshape(-1, 4)[pixels, :3].astype(np.float64)
+            points = arrays["object_coords"].reshape(-1, 3)[pixels].astype(np.float64)
             flat[pixels] = _weights(corners, points)
         return weights
 

@@ -48,7 +48,7 @@ def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], 
     for place, body in enumerate(scene.bodies):
         mesh = library[body.model].mesh
         _fill(data[place], body, mesh, place + 1)
-        features, textures = _look(body, mesh, store)
+        features, textures = _look(data[place], body, mesh, store)
         drawn.append(
             Drawn(
                 buffers=store.mesh(mesh),
@@ -127,7 +127,7 @@ def _fill(block: np.ndarray, body: Body, mesh: Mesh, instance: int) -> None:
 
 
 def _look(
-    body: Body, mesh: Mesh, store: Store
+    block: np.ndarray, body: Body, mesh: Mesh, store: Store
 ) -> tuple[frozenset[str], tuple[tuple[moderngl.Texture, int], ...]]:
     material, features = body.material, set()
     textures: list[tuple[moderngl.Texture, int]] = []
@@ -143,7 +143,12 @@ def _look(
         features.add("NORMAL_MAP")
         textures.append((store.texture(material.normal_map, linear=True), 1))
     if features & {"BOX_TEXTURE", "NORMAL_MAP"}:
-        textures.append((store.face_axes(mesh, body.scale), 2))
+        axes = store.face_axes(mesh, body.scale)
+        if axes.extra is None:
+            textures.append((axes, 2))
+        else:  # as on a plane: nothing to look up
+            features.add("ONE_AXIS")
+            block["ids"][1] = axes.extra
     return frozenset(features), tuple(textures)
 
 

@@ -59,7 +59,7 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
     block["counts"][0] = len(lights)
     block["ambient"][:3] = scene.ambient
     features: set[str] = set()
-    calls = []
+    calls, has_sun = [], False
     found: list[Map] = []
     casters: list[list[Drawn]] = []
     for place, light in enumerate(lights):
@@ -68,7 +68,11 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
         casting = casts_for(np.asarray(light.direction), bodies, near)
         maps = maps_of(light, [body.box for body in casting], side)
         soft = _is_soft(light)
-        calls.append(_call(light, place, len(found), len(maps), soft))
+        sun = light.kind == "directional" and not soft and bool(maps) and not has_sun
+        has_sun |= sun
+        calls.append(_call(light, place, len(found), len(maps), soft, sun))
+        if sun:
+            features.add(f"SUN_MAP {len(found)}")
         if maps:
             features |= {"SHADOWS"} | ({"SOFT"} if soft else set())
             found += maps
@@ -191,8 +195,8 @@ def _is_soft(light: Light) -> bool:
     return light.kind == "area" or light.radius > 0
 
 
-def _call(light: Light, place: int, first: int, maps: int, soft: bool) -> str:
-    """Return GLSL that adds one light, with its shadow."""
+def _call(light: Light, place: int, first: int, maps: int, soft: bool, sun: bool) -> str:
+    """Return GLSL that adds one light, with its shadow; `sun`: by the cheaper way for one such."""
     unshadowed = f"{light.kind}_light(s, lights[{place}], nv, alpha)"
     if maps == 0:
         return f"total += {unshadowed};"
@@ -205,6 +209,6 @@ def _call(light: Light, place: int, first: int, maps: int, soft: bool) -> str:
     if maps > 1:
         which = f"maps[{first} + cube_side(s.position - lights[{place}].position.xyz)]"
     flags = ", ".join(str(flag).lower() for flag in (soft, light.kind != "area"))
-    shadow = f"shadow({which}, lights[{place}], s, {flags})"
+    shadow = f"sun_shadow({which}, s)" if sun else f"shadow({which}, lights[{place}], s, {flags})"
     lit = f"if (dot(s.flat_normal, {way}) > 0.0) " if light.kind != "area" else ""
     return f"{lit}total += {unshadowed} * {shadow};"

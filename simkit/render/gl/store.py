@@ -82,7 +82,10 @@ class Store:
         return self._get(key, lambda: self._image(texture_image(texture), srgb=not linear))
 
     def face_axes(self, mesh: Mesh, scale: Vec3) -> moderngl.Texture:
-        """Return, by face, along which axis box mapping projects it (see ``surface.frag``)."""
+        """Return, by face, along which axis box mapping projects it (see ``surface.frag``).
+
+        Its ``extra`` is the code of all faces, if they have the same.
+        """
         ratio = tuple(factor / scale[0] for factor in scale)
         return self._get(("axes", mesh.content_hash, ratio), lambda: self._axes(mesh, scale))
 
@@ -154,6 +157,8 @@ class Store:
         codes.reshape(-1)[: len(axis)] = 2 * axis + positive
         texture = self._context.texture((AXES_WIDTH, rows), 1, codes, dtype="u1")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        one = codes.reshape(-1)[: len(axis)]
+        texture.extra = int(one[0]) if len(one) and (one == one[0]).all() else None
         return texture, codes.nbytes
 
     def _floats(self, data: NDArray[np.float32], repeat: bool) -> tuple[Any, int]:

@@ -3,33 +3,6 @@
 const float PI = 3.14159265358979;
 const int DIRECTIONAL = 0, POINT = 1, SPOT = 2, AREA = 3;
 
-struct Light {
-    vec4 position;  // w: kind
-    vec4 direction; // along which it shines; w: radius
-    vec4 radiance;  // irradiance at 1 m (area: radiance emitted); w: cone
-    vec4 right;     // area: half its width along its first axis
-    vec4 up;
-    ivec4 shadow;   // first map, number of maps (0: no shadow)
-};
-
-struct ShadowMap {
-    mat4 texel_from_world; // (texel x, texel y, depth in [0, 1]) times w
-    mat4 plane;            // its inverse transpose
-    vec4 tile;             // texels that belong to the map: x0, y0, x1, y1
-    vec4 range;            // near, far (distances along its axis), metres a texel (at distance 1), ortho
-    vec4 right;            // axes of the map in the world
-    vec4 up;
-};
-
-layout(std140) uniform LightBlock {
-    ivec4 counts; // lights
-    vec4 ambient;
-    vec4 bounce; // radiance of the bodies around, where they hide the environment
-    vec4 irradiance[9]; // of the environment, spherical harmonics
-    Light lights[MAX_LIGHTS];
-    ShadowMap maps[MAX_MAPS];
-};
-
 struct Surface {
     vec3 position, normal, flat_normal, view, base;
     float roughness, metallic;
@@ -42,6 +15,18 @@ flat in vec2 first_pixel;
 #endif
 
 float stored(ivec2 texel) { return texelFetch(shadow_atlas, texel, 0).r; }
+
+// Share of the four nearest texels that are no nearer to the light than the receiver's plane.
+float filtered(vec2 place, float z, vec2 slope) {
+    vec2 corner = place - 0.5;
+    ivec2 base = ivec2(floor(corner));
+    vec2 part = corner - vec2(base);
+    float ref = z + dot(slope, vec2(base) + 0.5 - place);
+    vec4 depths = vec4(
+        stored(base), stored(base + ivec2(1, 0)), stored(base + ivec2(0, 1)), stored(base + 1));
+    vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
+    return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
+}
 
 // Distance along the map's axis of a window depth, and back.
 float axial(ShadowMap map, float z) {
@@ -115,15 +100,24 @@ float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
         return lit / float(FILTER_TAPS);
     }
 #endif
-    vec2 corner = q.xy - 0.5;
-    ivec2 base = ivec2(floor(corner));
-    vec2 part = corner - vec2(base);
-    float ref = z + dot(slope, vec2(base) + 0.5 - q.xy);
-    vec4 depths = vec4(
-        stored(base), stored(base + ivec2(1, 0)), stored(base + ivec2(0, 1)), stored(base + 1));
-    vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
-    return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
+    return filtered(q.xy, z, slope);
 }
+
+#ifdef SUN_MAP
+// The same for one orthographic map and a hard light; places in the map come interpolated.
+in vec3 sun_texel;
+
+float sun_shadow(ShadowMap map, Surface s) {
+    float texel = map.range.z, span = map.range.y - map.range.x;
+    vec3 lift = mat3(map.texel_from_world) * (s.flat_normal * texel);
+    vec3 q = sun_texel + LIFT * lift;
+    float steepest = MAX_SLOPE * texel / span, ratio = texel / span;
+    vec2 slope = abs(lift.z) > 1e-7 ? lift.xy * (-ratio * ratio / lift.z) : vec2(0.0);
+    float lit = filtered(q.xy, min(q.z, 1.0), clamp(slope, -steepest, steepest));
+    bool outside = q.z <= 0.0 || any(lessThan(q.xy, map.tile.xy)) || any(greaterThan(q.xy, map.tile.zw));
+    return outside ? 1.0 : lit;
+}
+#endif
 
 // The side of a cube about a point light that a surface lies on.
 int cube_side(vec3 d) {

@@ -31,7 +31,11 @@ OUTPUTS
 #if defined(BOX_TEXTURE) || defined(NORMAL_MAP)
 // As `simkit.assets.mapping.box_mapped`: rows are the axes that become u and v.
 mat2x3 box_axes() {
+#ifdef ONE_AXIS
+    uint code = uint(body.ids.y);
+#else
     uint code = texelFetch(face_axes, ivec2(gl_PrimitiveID & 1023, gl_PrimitiveID >> 10), 0).r;
+#endif
     uint axis = code >> 1u;
     float side = ((code & 1u) == 1u) == (axis != 1u) ? 1.0 : -1.0;
     vec3 u = axis == 0u ? vec3(0.0, side, 0.0) : vec3(side, 0.0, 0.0);

@@ -12,6 +12,9 @@ out vec3 world_position;
 out vec3 world_normal;
 out float z_depth;
 flat out vec3 eye;
+#ifdef SUN_MAP
+out vec3 sun_texel;
+#endif
 #ifdef SOFT
 flat out vec2 first_pixel;
 #endif
@@ -46,6 +49,9 @@ void main() {
     world_normal = normalize(mat3(body.world_from_normal) * in_normal);
     z_depth = camera.z;
     eye = view.eye.xyz;
+#ifdef SUN_MAP
+    sun_texel = (maps[SUN_MAP].texel_from_world * world).xyz;
+#endif
 #ifdef SOFT
     first_pixel = view.origin.xy;
 #endif
