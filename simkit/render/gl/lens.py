@@ -207,7 +207,7 @@ def _clip(found: dict[str, NDArray[Any]], camera: Camera, rays: Array) -> None:
         return
     distance = found["depth"] * np.linalg.norm(rays, axis=1)
     outside = ~((distance >= camera.near) & (distance <= camera.far))
-    for name in found.keys() - {"rgb"}:
+    for name in sorted(found.keys() - {"rgb"}):
         found[name][outside] = -1 if name == "triangle" else 0
     if camera.model == "kannala_brandt":
         found["depth"][~(rays[:, 2] > 0)] = 0
