@@ -32,8 +32,8 @@ command -v "$python" >/dev/null || need python3 python3-venv
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 "$python" -c 'import ensurepip' 2>/dev/null || need "python$version-venv"
 
-# PyBullet has wheels up to CPython 3.11; on newer ones pip builds it from source.
-if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+# PyBullet 3.2.7 has a wheel for CPython 3.11; for others pip builds it from source.
+if [ "$version" != 3.11 ]; then
     command -v c++ >/dev/null || need g++
     header=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
     [ -e "$header" ] || need "python$version-dev"
