@@ -8,8 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from simkit.assets.library import load_library
-from simkit.assets.primitives import primitives
+from simkit.assets.primitives import load_furnished
 from simkit.config import Config, load_config
 from simkit.dataset.describe import describe
 from simkit.dataset.filling import Filling
@@ -67,7 +66,7 @@ def generate(
     given = {"n": n, "seed": seed}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     checked = load_config(config, [*overrides, *extra])
-    library = load_library(checked.run.models).merged(primitives())
+    library = load_furnished(checked.run.models)
     stopwatch = Stopwatch()
     with stopwatch.stage("prepare"), Pipeline(checked, library=library) as pipeline:
         description = describe(pipeline, checked.run.n)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from simkit import registry
-from simkit.assets.library import Library, load_library
-from simkit.assets.primitives import primitives
+from simkit.assets.library import Library
+from simkit.assets.primitives import load_furnished
 from simkit.config import Config, load_config
 from simkit.contracts import STAGES, Params, Randomizer, SceneFamily
 from simkit.errors import PluginError
@@ -80,7 +80,7 @@ class Pipeline:
         library: Library | None = None,
     ) -> None:
         self.config = load_config(config, overrides)
-        self.library = library or load_library(self.config.run.models).merged(primitives())
+        self.library = library or load_furnished(self.config.run.models)
         self.stopwatch = Stopwatch()
         self._family = self._load_family()
         self._randomizers = self._load_randomizers()
@@ -108,12 +108,7 @@ class Pipeline:
             scene, params = self._randomize("view", index, scene, params, given or {})
         if scene.camera is None:
             raise PluginError("no camera was placed, though a randomizer's places_camera says so")
-        with self.stopwatch.stage("render"):
-            channels = self._annotators.channels | {"rgb"}
-            frame = self.renderer.render(scene, scene.camera, channels)
-        with self.stopwatch.stage("label"):
-            view = View(scene, scene.camera, frame, self.library, self._caster)
-            labels = self._annotators.annotate(view)
+        frame, labels = self.label(scene)
         return Sample(index, scene_index, view_index, scene, frame, labels, params)
 
     @property
@@ -123,11 +118,14 @@ class Pipeline:
         return [*(type(one) for one in engines), *self._annotators.classes]
 
     def label(self, scene: Scene) -> tuple[Frame, dict[str, Any]]:
-        """Render and label a scene made elsewhere; it needs a camera."""
+        """Render and label a scene, which may be made elsewhere; it needs a camera."""
         assert scene.camera is not None
-        frame = self.renderer.render(scene, scene.camera, self._annotators.channels | {"rgb"})
-        view = View(scene, scene.camera, frame, self.library, self._caster)
-        return frame, self._annotators.annotate(view)
+        with self.stopwatch.stage("render"):
+            channels = self._annotators.channels | {"rgb"}
+            frame = self.renderer.render(scene, scene.camera, channels)
+        with self.stopwatch.stage("label"):
+            view = View(scene, scene.camera, frame, self.library, self._caster)
+            return frame, self._annotators.annotate(view)
 
     def close(self) -> None:
         """Free the engines."""

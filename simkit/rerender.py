@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import polar
 
-from simkit.assets.library import Library, load_library
+from simkit.assets.library import Library
 from simkit.assets.options import ModelOptions
-from simkit.assets.primitives import primitives
+from simkit.assets.primitives import load_furnished
 from simkit.config import load_config
 from simkit.dataset.bop import BopImage, find_models, read_images
 from simkit.dataset.describe import describe
@@ -96,7 +96,7 @@ def rerender(
     images = read_images(source)[:limit]
     folder_of_models = Path(models) if models is not None else find_models(source)
     options = ModelOptions(source=str(folder_of_models), kind="bop")
-    library = load_library(options).merged(primitives())
+    library = load_furnished(options)
     config = load_config({"render": {"backend": backend}, "physics": {"enabled": False}})
     names = _names_by_id(library)
     _check_ids(images, names)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simkit.assets.collision import CollisionSettings
-from simkit.assets.library import Library, Model
+from simkit.assets.library import Library, Model, load_library
 from simkit.assets.mesh import Mesh
 from simkit.assets.normals import creased
+from simkit.assets.options import ModelOptions
 from simkit.assets.parts import Part, joined
 from simkit.assets.shapes import Profile, circle, closed, lofted, polar_rings
 from simkit.assets.solid import measure
@@ -36,6 +37,11 @@ def primitives() -> Library:
         _model("simkit:sphere", _sphere()),
     ]
     return Library(models, collision=CollisionSettings("convex_hull"))
+
+
+def load_furnished(options: ModelOptions) -> Library:
+    """Return the models that the options name (see `load_library`), and the primitives."""
+    return load_library(options).merged(primitives())
 
 
 def _model(name: str, mesh: Mesh) -> Model:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from simkit import registry
-from simkit.assets.library import Library, load_library
+from simkit.assets.library import Library
 from simkit.assets.options import ModelOptions
-from simkit.assets.primitives import primitives
+from simkit.assets.primitives import load_furnished
 from simkit.checker.global_state import global_states
 from simkit.options import build
 
@@ -87,7 +87,7 @@ def make(plugin: type[Any]) -> Any:
 @cache
 def models() -> Library:
     """Return the embedded models and the primitives."""
-    return load_library(ModelOptions()).merged(primitives())
+    return load_furnished(ModelOptions())
 
 
 def as_json(value: Any, what: str = "params") -> str:
