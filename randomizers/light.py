@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simkit.assets.blackbody import temperature_to_rgb
-from simkit.contracts import Params, Randomizer
+from simkit.contracts import Params, Randomizer, how_often
 from simkit.distributions import Distribution, Uniform
 from simkit.geometry import direction
-from simkit.options import draw_all, setting, varied
+from simkit.options import draw_all, varied
 from simkit.scene import Light, Scene, vec3
 
 
@@ -18,7 +18,7 @@ from simkit.scene import Light, Scene, vec3
 class LightOptions:
     """One directional light, and light from everywhere."""
 
-    every: str = setting("scene", allowed=("scene", "view"), help="when a new light is drawn")
+    every: str = how_often("scene")
     azimuth_deg: Distribution = varied(
         Uniform(0.0, 360.0), unit="deg", low=-360, high=360, help="about the world's z axis"
     )
@@ -38,10 +38,6 @@ class Lighting(Randomizer):
     """A directional light from above, of a black body's colour, over ambient light."""
 
     Options = LightOptions
-
-    @property
-    def stage(self) -> str:  # type: ignore[override]
-        return str(self.options.every)
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
         return draw_all(self.options, rng)

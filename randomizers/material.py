@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simkit.assets.color import srgb_to_linear
-from simkit.contracts import Params, Randomizer
+from simkit.contracts import Params, Randomizer, how_often
 from simkit.distributions import Choice, Distribution, Uniform
 from simkit.options import setting, varied
 from simkit.scene import Body, Material, Scene, Texture, Vec3, vec3
@@ -18,7 +18,7 @@ from simkit.scene import Body, Material, Scene, Texture, Vec3, vec3
 class MaterialOptions:
     """The looks of objects, and of what is around them."""
 
-    every: str = setting("scene", allowed=("scene", "view"), help="when new looks are drawn")
+    every: str = how_often("scene")
     keep_look: float = setting(
         0.7, low=0.0, high=1.0, help="probability that an object keeps its model's own look"
     )
@@ -41,10 +41,6 @@ class MaterialLook(Randomizer):
     """New looks for objects (unless they keep their own), and patterns for unlabelled bodies."""
 
     Options = MaterialOptions
-
-    @property
-    def stage(self) -> str:  # type: ignore[override]
-        return str(self.options.every)
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
         return {

@@ -1,8 +1,9 @@
 """Configs: YAML, overrides on the command line, and the checked result.
 
-The keys are those of `RunOptions`, and three that name plug-ins: ``scene`` (``family`` and the
-family's options), ``randomizers`` (options by name; null turns a default one off) and ``render``
-(``backend`` and its options; ``auto`` becomes the name of what it stands for on this machine).
+The keys are those of `RunOptions`, and four that name plug-ins: ``scene`` (``family`` and the
+family's options), ``randomizers`` (options by name; null turns a default one off), ``sensors`` (by
+name, too) and ``render`` (``backend`` and its options; ``auto`` becomes the name of what it stands
+for on this machine). No order in a config means anything.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from simkit import registry
 from simkit.assets.options import ModelOptions
-from simkit.contracts import Randomizer
 from simkit.errors import ConfigError, did_you_mean
 from simkit.labels import DEFAULT_LABELS, Annotators
 from simkit.options import KeyInfo, build, keys, section, setting, to_config
@@ -58,9 +58,16 @@ class RunOptions:
     on_error: str = setting(
         "stop", allowed=("stop", "skip"), help="skip: leave out samples that fail, and record why"
     )
-    views_per_scene: int = setting(1, low=1, high=10000, help="images of each settled scene")
+    views_per_scene: int = setting(1, low=1, high=10000, help="views of each settled scene")
+    frames_per_view: int = setting(
+        1, low=1, high=100000, help="images of each view's sequence; 1: no time passes"
+    )
+    frame_rate: float = setting(24.0, unit="1/s", low=1e-3, high=1e5, help="of a sequence's frames")
     labels: list[str] = setting(list(DEFAULT_LABELS), help="annotators, see simkit schema")
     models: ModelOptions = section(ModelOptions, help="where 3D models come from")
+    distractors: ModelOptions = section(
+        ModelOptions, help="a second pool, of models that hide others and are never labelled"
+    )
     physics: PhysicsOptions = section(PhysicsOptions, help="how bodies settle")
     output: OutputOptions = section(OutputOptions, help="what is written")
 
@@ -72,7 +79,8 @@ class Config:
     Attributes:
         run: keys that belong to no plug-in.
         family, family_options: the scene family and its options.
-        randomizers: options by name, in the order in which they run.
+        randomizers: options by name.
+        sensors: options by name.
         backend, backend_options: the renderer and its options.
     """
 
@@ -80,6 +88,7 @@ class Config:
     family: str
     family_options: Any
     randomizers: dict[str, Any]
+    sensors: dict[str, Any]
     backend: str
     backend_options: Any
 
@@ -92,6 +101,7 @@ class Config:
             **to_config(self.run),
             "scene": {"family": self.family, **to_config(self.family_options)},
             "randomizers": {**turned_off, **turned_on},
+            "sensors": {name: to_config(one) for name, one in self.sensors.items()},
             "render": {"backend": self.backend, **to_config(self.backend_options)},
         }
 
@@ -127,7 +137,7 @@ def load_config(
 
 def resolve(data: Mapping[Any, Any]) -> Config:
     """Return the checked config of plain data; see `load_config`."""
-    plugins = ("scene", "randomizers", "render")
+    plugins = ("scene", "randomizers", "sensors", "render")
     known = [*RunOptions.__dataclass_fields__, *plugins]
     for key in data:
         if key not in known:
@@ -137,10 +147,13 @@ def resolve(data: Mapping[Any, Any]) -> Config:
     family, family_options = _plugin("scenes", "scene", "family", DEFAULT_FAMILY, data)
     backend, backend_options = _plugin("renderers", "render", "backend", AUTO, data)
     defaults = registry.load("scenes", family).randomizers
-    randomizers = _randomizers(defaults, data.get("randomizers"))
+    randomizers = _by_name("randomizers", data.get("randomizers"), defaults)
+    sensors = _by_name("sensors", data.get("sensors"))
+    for name in sorted(set(sensors) & set(randomizers)):
+        raise ConfigError(f"sensors.{name}: a randomizer has that name, too; turn one of them off")
     _check_camera(family, list(randomizers))
     _check_labels(run.labels, backend)
-    return Config(run, family, family_options, randomizers, backend, backend_options)
+    return Config(run, family, family_options, randomizers, sensors, backend, backend_options)
 
 
 def schema() -> list[KeyInfo]:
@@ -153,8 +166,9 @@ def schema() -> list[KeyInfo]:
         for name in registry.names(kind):
             options = registry.load(kind, name).Options
             found += keys(options, f"{prefix}({name_key}={name})")
-    for name in registry.names("randomizers"):
-        found += keys(registry.load("randomizers", name).Options, f"randomizers.{name}")
+    for kind in ("randomizers", "sensors"):
+        for name in registry.names(kind):
+            found += keys(registry.load(kind, name).Options, f"{kind}.{name}")
     return found
 
 
@@ -209,22 +223,22 @@ def _plugin(
     return name, build(registry.load(kind, name).Options, options, key)
 
 
-def _randomizers(defaults: tuple[str, ...], node: Any) -> dict[str, Any]:
+def _by_name(kind: str, node: Any, defaults: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the options of the plug-ins that ``data[kind]`` names, and of those on by default."""
     if node is None:
         node = {}
     if not isinstance(node, dict):
-        raise ConfigError(f"randomizers: {node!r} is no mapping; write 'NAME: {{options}}' lines")
+        raise ConfigError(f"{kind}: {node!r} is no mapping; write 'NAME: {{options}}' lines")
     for name in node:
-        if name not in registry.names("randomizers"):
-            allowed = did_you_mean(str(name), registry.names("randomizers"))
-            raise ConfigError(f"randomizers.{name}: is not registered; {allowed}")
-    names = [*defaults, *(name for name in node if name not in defaults)]
+        if name not in registry.names(kind):
+            allowed = did_you_mean(str(name), registry.names(kind))
+            raise ConfigError(f"{kind}.{name}: is not registered; {allowed}")
     options = {}
-    for name in names:
+    for name in [*defaults, *(name for name in node if name not in defaults)]:
         if name in node and node[name] is None:
             continue
-        plugin: type[Randomizer] = registry.load("randomizers", name)
-        options[name] = build(plugin.Options, node.get(name), f"randomizers.{name}")
+        plugin: type[Any] = registry.load(kind, name)
+        options[name] = build(plugin.Options, node.get(name), f"{kind}.{name}")
     return options
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from simkit.assets.color import srgb_bytes, tone_map
 from simkit.geometry import Array, apply_transform, project
 
 if TYPE_CHECKING:
@@ -103,8 +102,9 @@ def picture_of_sample(sample: Sample, library: Library) -> Picture:
     for row, (_, body) in zip(rows, sample.scene.labelled(), strict=True):
         row.setdefault("identity", {"category": library[body.model].category})
         row["size"] = library[body.model].diameter * max(body.scale)
-    rgb = srgb_bytes(tone_map(sample.frame.rgb))
-    return Picture(rgb, sample.camera.K, tuple(_instance(row) for row in rows))
+    rgb = sample.picture
+    cam_K = sample.camera.K if sample.camera.model == "pinhole" else None
+    return Picture(rgb, cam_K, tuple(_instance(row) for row in rows))
 
 
 def picture_of_record(record: Record, description: Mapping[str, Any]) -> Picture:

@@ -87,6 +87,6 @@ def generate(
 
 
 def _by_scene(indices: list[int], config: Config) -> Iterator[list[int]]:
-    views = config.run.views_per_scene
+    views = config.run.views_per_scene * config.run.frames_per_view
     for _, group in groupby(indices, key=lambda index: index // views):
         yield list(group)

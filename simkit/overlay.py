@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.assets.color import srgb_bytes, tone_map
 from simkit.dataset.bop import BopImage
 from simkit.dataset.encode import bop_gt_info
 from simkit.errors import DatasetError
@@ -26,7 +25,7 @@ def draw_overlay(image: BopImage, sample: Sample) -> NDArray[np.uint8]:
     if photo is None:
         raise DatasetError(f"{image.path}: cannot be read as an image")
     photo = np.ascontiguousarray(photo[..., ::-1])
-    render = srgb_bytes(tone_map(sample.frame.rgb))
+    render = sample.picture
     drawn = sample.frame.instance[..., None] > 0
     picture = np.where(drawn, (1 - BLEND) * photo + BLEND * render, photo).astype(np.uint8)
     for mask in sample.labels["mask"]:

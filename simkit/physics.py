@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, HalfspaceIntersection
+from scipy.spatial.transform import Rotation
 
 from simkit.assets.library import Library
 from simkit.bullet import Client
@@ -37,6 +38,11 @@ class PhysicsOptions:
     """How bodies are settled."""
 
     enabled: bool = setting(True, help="false: bodies stay where the placement put them")
+    motion: str = setting(
+        "even",
+        allowed=("even", "simulated"),
+        help="from frame to frame: bodies go on at their velocity, or fall and collide",
+    )
     time_step: float = setting(1 / 120, unit="s", low=1e-4, high=0.02, help="length of a step")
     max_time: float = setting(4.0, unit="s", low=0.0, high=120.0, help="limit on simulated time")
     rest_linear: float = setting(
@@ -96,14 +102,70 @@ class Physics:
         Raises:
             PhysicsError: bodies overlap at the start, or a policy says ``error``.
         """
-        moving = [body for body in scene.bodies if not body.fixed]
+        moving = [body for body in scene.bodies if not body.fixed and body.settles]
         if not self.options.enabled or not moving:
             return scene, _report(0.0, {}, [])
-        handles = self._load(scene)
+        handles = self._load(scene.with_bodies([body for body in scene.bodies if body.settles]))
         self._check_overlap(scene, handles)
         free = {body.name: handles[body.name] for body in moving}
         states, simulated_time = self._run(free)
         return self._settled(scene, free, states, simulated_time)
+
+    def play(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
+        """Return the scene as it moves on: `count` frames, the first of them as it is.
+
+        Bodies go by their velocities. If ``motion`` is ``simulated``, those that are not fixed fall
+        and collide as well, and their velocities are those of the moment.
+        """
+        duration = (count - 1) / frame_rate
+        times = [frame / frame_rate for frame in range(count)]
+        if self.options.motion == "even" or count == 1:
+            frames = [scene.with_bodies([moved(b, time) for b in scene.bodies]) for time in times]
+        else:
+            frames = self._simulated(scene, count, frame_rate)
+        return [
+            replace(frame, time=time, duration=duration)
+            for frame, time in zip(frames, times, strict=True)
+        ]
+
+    def _simulated(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
+        handles = self._load(scene)
+        free = {body.name: handles[body.name] for body in scene.bodies if not body.fixed}
+        for body in scene.bodies:
+            if body.name in free:
+                self._throw(body, free[body.name])
+        steps = max(1, math.ceil(1 / (frame_rate * self.options.time_step) - 1e-9))
+        self._client.setPhysicsEngineParameter(fixedTimeStep=1 / (frame_rate * steps))
+        frames = [scene]
+        for frame in range(1, count):
+            for _ in range(steps):
+                self._client.stepSimulation()
+            bodies = [
+                self._caught(body, free[body.name])
+                if body.name in free
+                else moved(body, frame / frame_rate)
+                for body in scene.bodies
+            ]
+            frames.append(scene.with_bodies(bodies))
+        return frames
+
+    def _throw(self, body: Body, handle: int) -> None:
+        """Give a body its velocity, which Bullet wants at the centre of mass."""
+        arm = Rotation.from_quat(body.quaternion).apply(self._centre(body))
+        linear = np.array(body.velocity) + np.cross(body.angular_velocity, arm)
+        self._client.resetBaseVelocity(handle, linear.tolist(), list(body.angular_velocity))
+
+    def _caught(self, body: Body, handle: int) -> Body:
+        """Return a body with pose and velocity of the moment."""
+        posed = self._posed(body, handle)
+        linear, angular = self._client.getBaseVelocity(handle)
+        arm = Rotation.from_quat(posed.quaternion).apply(self._centre(posed))
+        velocity = vec3(np.array(linear) - np.cross(angular, arm))
+        return replace(posed, velocity=velocity, angular_velocity=vec3(angular))
+
+    def _centre(self, body: Body) -> NDArray[np.float64]:
+        """Return the centre of mass (3,) [m] in the body's frame."""
+        return np.multiply(self.library[body.model].center_of_mass, body.scale)
 
     def _load(self, scene: Scene) -> dict[str, int]:
         client = self._client
@@ -123,7 +185,7 @@ class Physics:
             raise PhysicsError(
                 f"body '{body.name}': Bullet takes no collision shape of '{body.model}'"
             )
-        centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
+        centre = self._centre(body)
         handle: int = client.createMultiBody(
             baseMass=0.0 if body.fixed else body.mass,
             baseCollisionShapeIndex=shape,
@@ -211,7 +273,7 @@ class Physics:
         policy = {REST: "keep", FELL: self.options.on_fell, MOVING: self.options.on_moving}
         bodies, removed = [], []
         for body in scene.bodies:
-            if body.fixed:
+            if body.name not in free:
                 bodies.append(body)
                 continue
             action = policy[states[body.name]]
@@ -227,10 +289,21 @@ class Physics:
 
     def _posed(self, body: Body, handle: int) -> Body:
         position, orientation = self._client.getBasePositionAndOrientation(handle)
-        moved = replace(body, position=vec3(position), quaternion=quaternion(orientation))
-        centre = np.multiply(self.library[body.model].center_of_mass, body.scale)
-        origin = moved.T_world_body @ [*(-centre), 1.0]
-        return replace(moved, position=vec3(origin[:3]))
+        posed = replace(body, position=vec3(position), quaternion=quaternion(orientation))
+        origin = posed.T_world_body @ [*(-self._centre(body)), 1.0]
+        return replace(posed, position=vec3(origin[:3]))
+
+
+def moved(body: Body, time: float) -> Body:
+    """Return a body after `time` [s] at its velocity."""
+    if not any((*body.velocity, *body.angular_velocity)):
+        return body
+    turn = Rotation.from_rotvec(np.multiply(body.angular_velocity, time))
+    return replace(
+        body,
+        position=vec3(np.add(body.position, np.multiply(body.velocity, time))),
+        quaternion=quaternion((turn * Rotation.from_quat(body.quaternion)).as_quat()),
+    )
 
 
 def _report(simulated_time: float, states: dict[str, str], removed: list[str]) -> dict[str, Any]:

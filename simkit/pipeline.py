@@ -1,30 +1,64 @@
 """Index to sample: the whole left half of simkit on one page.
 
-Sample i is a pure function of (config, seed, i). Image i is view ``i % views_per_scene`` of scene
-``i // views_per_scene``; what happens once a scene draws from streams of the scene's number, what
-happens once a view from streams of the image's.
+Sample i is a pure function of (config, seed, i). Images are counted frame by frame, view by view,
+scene by scene (`Place`); what is decided once a scene draws from streams of the scene's number, once
+a view from the view's, for each frame from the image's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simkit import registry
 from simkit.assets.library import Library
 from simkit.assets.primitives import load_furnished
-from simkit.config import Config, load_config
+from simkit.config import Config, RunOptions, load_config
 from simkit.contracts import STAGES, Params, Randomizer, SceneFamily
 from simkit.errors import PluginError
 from simkit.labels import Annotators, View
+from simkit.ordering import in_order
 from simkit.physics import Physics
 from simkit.randomness import stream
 from simkit.raycast import RayCaster
 from simkit.render import Frame, Renderer
 from simkit.scene import Camera, Scene
+from simkit.sensors import Sensors
 from simkit.timing import Stopwatch
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image stands: frame `frame` of view `view` of scene `scene`.
+
+    Attributes:
+        index: number of the image in the data set.
+        view_number: number of the view in the data set.
+    """
+
+    index: int
+    scene: int
+    view: int
+    frame: int
+    view_number: int
+    in_scene: int
+
+    @classmethod
+    def of(cls, index: int, run: RunOptions) -> Place:
+        """Return the place of image `index` (0, 1, ...)."""
+        view_number, frame = divmod(index, run.frames_per_view)
+        scene, view = divmod(view_number, run.views_per_scene)
+        return cls(index, scene, view, frame, view_number, view * run.frames_per_view + frame)
+
+    @property
+    def key(self) -> str:
+        """Name of the sample's files, as BOP has it: ``SCENE_IMAGE``, six digits each."""
+        return f"{self.scene:06d}_{self.in_scene:06d}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,31 +66,38 @@ class Sample:
     """One image and all that is known of it.
 
     Attributes:
-        index, scene_index, view_index: image `index` is view `view_index` of scene `scene_index`.
+        place: where in the data set it stands.
         scene: what was rendered, its camera included.
         frame: the channels that were rendered.
         labels: values of the annotators by name, see ``simkit.labels``.
         params: what was decided, by plug-in; ``physics`` has the settling's report.
+        picture: (H, W, 3) uint8 sRGB, as the sensors made it of ``frame.rgb``.
+        images: what sensors measured beside it, see `simkit.sensors.OUTPUTS`.
     """
 
-    index: int
-    scene_index: int
-    view_index: int
+    place: Place
     scene: Scene
     frame: Frame
     labels: dict[str, Any]
     params: dict[str, Params]
+    picture: NDArray[np.uint8]
+    images: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def index(self) -> int:
+        """Number of the image."""
+        return self.place.index
+
+    @property
+    def key(self) -> str:
+        """Name of the sample's files, see `Place.key`."""
+        return self.place.key
 
     @property
     def camera(self) -> Camera:
         """The camera that the image is from."""
         assert self.scene.camera is not None
         return self.scene.camera
-
-    @property
-    def key(self) -> str:
-        """Name of the sample's files, as BOP has it: ``SCENE_VIEW``, six digits each."""
-        return f"{self.scene_index:06d}_{self.view_index:06d}"
 
 
 class Pipeline:
@@ -80,15 +121,19 @@ class Pipeline:
         library: Library | None = None,
     ) -> None:
         self.config = load_config(config, overrides)
-        self.library = library or load_furnished(self.config.run.models)
+        family: type[SceneFamily] = registry.load("scenes", self.config.family)
+        own = library or load_furnished(self.config.run.models)
+        more = family.furnish(self.config.family_options, self.config.run.distractors)
+        self.library = own.merged(more) if len(more) else own
         self.stopwatch = Stopwatch()
-        self._family = self._load_family()
+        self._family = family(self.config.family_options, self.library)
         self._randomizers = self._load_randomizers()
+        self._sensors = Sensors(self._load_named("sensors", self.config.sensors))
         self._annotators = Annotators(self.config.run.labels)
         self._physics = Physics(self.config.run.physics, self.library)
         self._caster = RayCaster(self.library)
         self.renderer = self._load_renderer()
-        self._last_scene: tuple[int, Scene, dict[str, Params]] | None = None
+        self._last_scene: tuple[int, list[Scene], dict[str, Params]] | None = None
 
     def __call__(self, index: int, given: Mapping[str, Params] | None = None) -> Sample:
         """Return sample `index` (0, 1, ...).
@@ -101,27 +146,39 @@ class Pipeline:
         Raises:
             SimkitError: the scene cannot be made as the config asks.
         """
-        views = self.config.run.views_per_scene
-        scene_index, view_index = divmod(index, views)
-        scene, params = self._scene(scene_index, given or {})
+        place, given = Place.of(index, self.config.run), given or {}
+        frames, params = self._scene(place.scene, given)
         with self.stopwatch.stage("randomize"):
-            scene, params = self._randomize("view", index, scene, params, given or {})
-        if scene.camera is None:
-            raise PluginError("no camera was placed, though a randomizer's places_camera says so")
+            scene, params = self._view(place, frames, params, given)
+            scene, params = self._randomize("frame", index, scene, params, given)
+            params = self._decide_sensors(place, scene, params, given)
+            if scene.camera is None:
+                raise PluginError("no camera was placed, though a plug-in's places_camera says so")
+            scene = self._sensors.mount(scene, params)
         frame, labels = self.label(scene)
-        return Sample(index, scene_index, view_index, scene, frame, labels, params)
+        with self.stopwatch.stage("sense"):
+            picture, images = self._sensors.expose(
+                scene, frame, params, self.library, self.renderer.render, self._noise_of(index)
+            )
+        return Sample(place, scene, frame, labels, params, picture, images)
 
     @property
     def plugins(self) -> list[type[Any]]:
         """Classes that take part in making a sample."""
         engines = (self._family, self.renderer, *self._randomizers.values())
-        return [*(type(one) for one in engines), *self._annotators.classes]
+        sensors = self._sensors.in_order.values()
+        return [*(type(one) for one in (*engines, *sensors)), *self._annotators.classes]
+
+    @property
+    def images(self) -> dict[str, str]:
+        """What the sensors measure beside the picture: kind (`simkit.sensors.OUTPUTS`) by name."""
+        return dict(self._sensors.outputs)
 
     def label(self, scene: Scene) -> tuple[Frame, dict[str, Any]]:
         """Render and label a scene, which may be made elsewhere; it needs a camera."""
         assert scene.camera is not None
         with self.stopwatch.stage("render"):
-            channels = self._annotators.channels | {"rgb"}
+            channels = self._annotators.channels | self._sensors.channels
             frame = self.renderer.render(scene, scene.camera, channels)
         with self.stopwatch.stage("label"):
             view = View(scene, scene.camera, frame, self.library, self._caster)
@@ -139,23 +196,39 @@ class Pipeline:
         self.close()
 
     def _scene(
-        self, scene_index: int, given: Mapping[str, Params]
-    ) -> tuple[Scene, dict[str, Params]]:
-        """Return a settled scene; that of the last call is kept, for its further views."""
-        if self._last_scene and self._last_scene[0] == scene_index and not given:
+        self, number: int, given: Mapping[str, Params]
+    ) -> tuple[list[Scene], dict[str, Params]]:
+        """Return a settled scene's frames; those of the last call are kept, for its further images."""
+        if self._last_scene and self._last_scene[0] == number and not given:
             return self._last_scene[1], self._last_scene[2]
         with self.stopwatch.stage("randomize"):
-            rng = stream(self.config.run.seed, scene_index, "scene/family")
+            rng = stream(self.config.run.seed, number, "scene/family")
             params = {"scene": given["scene"] if "scene" in given else self._family.sample(rng)}
             scene = self._family.build(params["scene"])
-            scene, params = self._randomize("setup", scene_index, scene, params, given)
+            scene, params = self._randomize("setup", number, scene, params, given)
         with self.stopwatch.stage("settle"):
             scene, params["physics"] = self._physics.settle(scene)
         with self.stopwatch.stage("randomize"):
-            scene, params = self._randomize("scene", scene_index, scene, params, given)
+            scene, params = self._randomize("scene", number, scene, params, given)
+        with self.stopwatch.stage("settle"):
+            run = self.config.run
+            frames = self._physics.play(scene, run.frames_per_view, run.frame_rate)
         if not given:
-            self._last_scene = scene_index, scene, params
-        return scene, params
+            self._last_scene = number, frames, params
+        return frames, params
+
+    def _view(
+        self,
+        place: Place,
+        frames: list[Scene],
+        params: dict[str, Params],
+        given: Mapping[str, Params],
+    ) -> tuple[Scene, dict[str, Params]]:
+        """Return the frame's scene as a view has it; what a view decides, it does at its start."""
+        first, decided = self._randomize("view", place.view_number, frames[0], params, given)
+        if place.frame == 0:
+            return first, decided
+        return self._randomize("view", place.view_number, frames[place.frame], params, decided)
 
     def _randomize(
         self,
@@ -165,31 +238,50 @@ class Pipeline:
         params: dict[str, Params],
         given: Mapping[str, Params],
     ) -> tuple[Scene, dict[str, Params]]:
-        """Run the randomizers of one stage; `number` is the scene's, or in stage "view" the image's."""
+        """Run the randomizers of one stage; `number` is the scene's, the view's or the image's."""
         decided = dict(params)
-        scope = "view" if stage == "view" else "scene"
         for name, randomizer in self._randomizers.items():
             if randomizer.stage != stage:
                 continue
-            rng = stream(self.config.run.seed, number, f"{scope}/{name}")
+            rng = stream(self.config.run.seed, number, f"{_SCOPES[stage]}/{name}")
             decided[name] = given[name] if name in given else randomizer.sample(scene, rng)
             scene = randomizer.apply(scene, decided[name])
         return scene, decided
 
-    def _load_family(self) -> SceneFamily:
-        family: type[SceneFamily] = registry.load("scenes", self.config.family)
-        return family(self.config.family_options, self.library)
+    def _decide_sensors(
+        self,
+        place: Place,
+        scene: Scene,
+        params: dict[str, Params],
+        given: Mapping[str, Params],
+    ) -> dict[str, Params]:
+        numbers = {"scene": place.scene, "view": place.view_number, "frame": place.index}
+        decided = dict(params)
+        for name, sensor in self._sensors.in_order.items():
+            rng = stream(
+                self.config.run.seed, numbers[sensor.stage], f"{sensor.stage}/sensor/{name}"
+            )
+            decided[name] = given[name] if name in given else sensor.sample(scene, rng)
+        return decided
+
+    def _noise_of(self, index: int) -> Callable[[str, int], np.random.Generator]:
+        seed = self.config.run.seed
+        return lambda name, eye: stream(seed, index, f"frame/noise/{name}/{eye}")
+
+    def _load_named(self, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: registry.load(kind, name)(one, self.library) for name, one in options.items()}
 
     def _load_randomizers(self) -> dict[str, Randomizer]:
-        loaded: dict[str, Randomizer] = {}
-        for name, options in self.config.randomizers.items():
-            loaded[name] = registry.load("randomizers", name)(options, self.library)
-            if loaded[name].stage not in STAGES:
-                raise PluginError(
-                    f"randomizer '{name}': stage '{loaded[name].stage}' not in {STAGES}"
-                )
-        return loaded
+        loaded: dict[str, Randomizer] = self._load_named("randomizers", self.config.randomizers)
+        for name, one in loaded.items():
+            if one.stage not in STAGES:
+                raise PluginError(f"randomizer '{name}': stage '{one.stage}' not in {STAGES}")
+        return in_order(loaded)
 
     def _load_renderer(self) -> Renderer:
         renderer: type[Renderer] = registry.load("renderers", self.config.backend)
         return renderer(self.config.backend_options, self.library)
+
+
+_SCOPES = {"setup": "scene", "scene": "scene", "view": "view", "frame": "frame"}
+"""Part of a stream's name, by stage."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from simkit.errors import PluginError, did_you_mean
 
-KINDS = ("scenes", "randomizers", "renderers", "annotators")
+KINDS = ("scenes", "randomizers", "renderers", "sensors", "annotators")
 
 
 def names(kind: str) -> list[str]:

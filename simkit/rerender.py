@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import polar
 
+from simkit.assets.color import srgb_bytes, tone_map
 from simkit.assets.library import Library
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import load_furnished
@@ -31,7 +32,7 @@ from simkit.geometry import (
 )
 from simkit.labels import Annotators
 from simkit.overlay import draw_overlay
-from simkit.pipeline import Pipeline, Sample
+from simkit.pipeline import Pipeline, Place, Sample
 from simkit.scene import Body, Camera, Light, Scene, Vec3, matrix3, quaternion, vec3
 
 PIXEL_CENTRES = {"opencv": 0.0, "bop": BOP_PIXEL_CENTRE}
@@ -110,7 +111,9 @@ def rerender(
         for index, image in enumerate(images):
             scene = _scene(image, names, PIXEL_CENTRES[pixel_centre])
             frame, labels = pipeline.label(scene)
-            sample = Sample(index, image.scene_id, image.im_id, scene, frame, labels, {})
+            place = Place(index, image.scene_id, image.im_id, 0, index, image.im_id)
+            picture = srgb_bytes(tone_map(frame.rgb))
+            sample = Sample(place, scene, frame, labels, {}, picture)
             files = encode(sample, annotators, config.run.output)
             ious.update(_compare(image, labels))
             if index // config.run.output.shard_size in filling.todo:

@@ -103,8 +103,10 @@ class Body:
         friction: Coulomb's coefficient of sliding friction; a contact takes the product of both.
         fixed: physics does not move it.
         labelled: it gets instance labels; an unlabelled body is background that can hide others.
-        velocity, angular_velocity: of the model's frame in the world, while the shutter is open
-            [m/s, rad/s]; they blur the picture and move nothing else.
+        settles: it comes to rest before the first picture. One that does not keeps its pose and
+            velocity, and is in nobody's way until then.
+        velocity, angular_velocity: of the model's frame in the world [m/s, rad/s]; they blur the
+            picture while the shutter is open, and move the body from frame to frame.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Body:
     friction: float = 0.7
     fixed: bool = False
     labelled: bool = True
+    settles: bool = True
     velocity: Vec3 = (0.0, 0.0, 0.0)
     angular_velocity: Vec3 = (0.0, 0.0, 0.0)
 
@@ -320,6 +323,10 @@ class Scene:
         gravity: [m/s^2] in the world.
         environment: light from far away; None is dark.
         camera: None until a camera has been placed.
+        backdrop: image that fills the picture behind everything; it stays with the camera, shines
+            on nothing, and hides the environment. ``size`` has no meaning for it.
+        time: since the first frame of a sequence [s].
+        duration: from a sequence's first frame to its last [s]; 0 for a single image.
     """
 
     bodies: tuple[Body, ...] = ()
@@ -329,6 +336,9 @@ class Scene:
     gravity: Vec3 = (0.0, 0.0, -9.81)
     camera: Camera | None = None
     environment: Environment | None = None
+    backdrop: Texture | None = None
+    time: float = 0.0
+    duration: float = 0.0
 
     def __post_init__(self) -> None:
         names = [body.name for body in self.bodies]
@@ -363,6 +373,9 @@ class Scene:
             environment=Environment(**_tuples(data["environment"]))
             if data["environment"]
             else None,
+            backdrop=Texture(**_tuples(data["backdrop"])) if data.get("backdrop") else None,
+            time=data.get("time", 0.0),
+            duration=data.get("duration", 0.0),
         )
 
 

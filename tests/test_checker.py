@@ -14,6 +14,7 @@ import pytest
 from randomizers.light import Lighting
 from scenes.tabletop import Tabletop
 from simkit import registry
+from simkit.assets.library import Library
 from simkit.checker import Check, check_plugin
 from simkit.contracts import Params, Randomizer, SceneFamily
 from simkit.distributions import Distribution, Uniform
@@ -170,7 +171,9 @@ def test_broken_families(checked: Checked, plugin: type, check: str, detail: str
 
 
 class WrongStage(Lighting):
-    stage = "later"  # type: ignore[assignment]
+    def __init__(self, options: Any, library: Library) -> None:
+        super().__init__(options, library)
+        self.stage = "later"
 
 
 class GlobalLight(Lighting):

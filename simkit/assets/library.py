@@ -40,6 +40,7 @@ class Model:
         watertight: whether each edge has two faces, wound alike.
         licence: "" if unknown.
         source: path of the file, or "embedded".
+        pool: what it is for: ``objects`` of the config, ``distractors``, or a family's own.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Model:
     symmetries_continuous: tuple[tuple[Vec3, Vec3], ...] = ()
     licence: str = ""
     source: str = "embedded"
+    pool: str = "objects"
 
 
 class Library(Mapping[str, Model]):
@@ -103,8 +105,12 @@ class Library(Mapping[str, Model]):
         return list(self._models)
 
     def labelled_names(self) -> list[str]:
-        """Return the names of the models that objects are made of: all but the primitives."""
-        return [name for name, model in self._models.items() if model.obj_id > 0]
+        """Return the names of the models that objects are made of: all of the config's own."""
+        return [name for name in self.names_of("objects") if self[name].obj_id > 0]
+
+    def names_of(self, pool: str) -> list[str]:
+        """Return the names of a pool's models, in order."""
+        return [name for name, model in self._models.items() if model.pool == pool]
 
     def categories(self) -> dict[int, str]:
         """Return the names of the labelled categories by id, sorted by id."""

@@ -64,6 +64,7 @@ def describe(
             "driver": renderer.driver,
             "ignores": list(renderer.ignores),
         },
+        "images": pipeline.images,
         "versions": {
             **{name: version(name) for name in RECORDED_VERSIONS},
             "code": code_hash(pipeline.plugins),

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.assets.color import srgb_bytes, tone_map
 from simkit.config import OutputOptions
 from simkit.dataset.rle import encode_mask
 from simkit.errors import DatasetError
@@ -38,9 +37,9 @@ def encode(sample: Sample, annotators: Annotators, output: OutputOptions) -> Fil
         DatasetError: the depth does not fit into 16 bits.
     """
     labels = {name: sample.labels[name] for name in annotators.asked}
-    files = {
-        f"rgb.{output.image_format}": encode_rgb(srgb_bytes(tone_map(sample.frame.rgb)), output)
-    }
+    files = {f"rgb.{output.image_format}": encode_rgb(sample.picture, output)}
+    for name, image in sample.images.items():
+        files.update(_measured(name, image, output))
     if "depth" in labels:
         files["depth.png"] = encode_depth(labels["depth"], output.depth_scale)
     files["camera.json"] = _json(_bop_camera(sample, output))
@@ -65,8 +64,9 @@ def row_of(sample: Sample, files: Mapping[str, bytes]) -> Row:
     row: Row = {
         "index": sample.index,
         "key": sample.key,
-        "scene_index": sample.scene_index,
-        "view_index": sample.view_index,
+        "scene_index": sample.place.scene,
+        "view_index": sample.place.view,
+        "frame_index": sample.place.frame,
         "status": "ok",
         "error": "",
         "width": sample.camera.width,
@@ -90,6 +90,13 @@ def row_of(sample: Sample, files: Mapping[str, bytes]) -> Row:
     return row
 
 
+def _measured(name: str, image: NDArray[Any], output: OutputOptions) -> Files:
+    """Return the file of what a sensor measured: a depth is floating point, other images bytes."""
+    if image.dtype == np.float32:
+        return {f"{name}.png": encode_depth(image, output.depth_scale)}
+    return {f"{name}.{output.image_format}": encode_rgb(image, output)}
+
+
 def content_hash(files: Mapping[str, bytes]) -> str:
     """Return SHA-256 (hex) over the suffixes and bytes of a sample's files."""
     digest = hashlib.sha256()
@@ -100,13 +107,14 @@ def content_hash(files: Mapping[str, bytes]) -> str:
 
 
 def encode_rgb(image: NDArray[np.uint8], output: OutputOptions) -> bytes:
-    """Return an sRGB image (H, W, 3) uint8 as JPEG (4:4:4) or PNG."""
+    """Return an sRGB image (H, W, 3) uint8, or a grey one (H, W), as JPEG (4:4:4) or PNG."""
     flags = [cv2.IMWRITE_PNG_COMPRESSION, 3]
     if output.image_format == "jpg":
         sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
         flags = [cv2.IMWRITE_JPEG_QUALITY, output.jpeg_quality]
         flags += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    return _encoded(f".{output.image_format}", image[..., ::-1], flags)
+    pixels = image[..., ::-1] if image.ndim == 3 else image
+    return _encoded(f".{output.image_format}", pixels, flags)
 
 
 def encode_depth(depth: NDArray[np.float32], depth_scale: float) -> bytes:
@@ -130,7 +138,9 @@ def _encoded(extension: str, image: NDArray[Any], flags: list[int]) -> bytes:
 
 def _bop_camera(sample: Sample, output: OutputOptions) -> dict[str, Any]:
     T_camera_world = sample.camera.T_camera_world
+    lens = {"model": sample.camera.model, "distortion": list(sample.camera.distortion)}
     return {
+        **(lens if sample.camera.model != "pinhole" else {}),
         "cam_K": _flat(sample.camera.K),
         "depth_scale": output.depth_scale,
         "cam_R_w2c": _flat(T_camera_world[:3, :3]),

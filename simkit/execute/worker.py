@@ -10,7 +10,7 @@ from simkit.config import Config
 from simkit.dataset.encode import Files, Row, encode, row_of
 from simkit.errors import SimkitError
 from simkit.labels import Annotators
-from simkit.pipeline import Pipeline
+from simkit.pipeline import Pipeline, Place
 
 
 @dataclass
@@ -65,12 +65,13 @@ class Worker:
 
 def failed_row(index: int, config: Config, error: str) -> dict[str, Any]:
     """Return the row of a sample that was skipped."""
-    scene_index, view_index = divmod(index, config.run.views_per_scene)
+    place = Place.of(index, config.run)
     return {
         "index": index,
-        "key": f"{scene_index:06d}_{view_index:06d}",
-        "scene_index": scene_index,
-        "view_index": view_index,
+        "key": place.key,
+        "scene_index": place.scene,
+        "view_index": place.view,
+        "frame_index": place.frame,
         "status": "failed",
         "error": error,
     }
