@@ -6,7 +6,10 @@ In a config a distribution is written as
 * ``[low, high]`` or ``{uniform: [low, high]}``;
 * ``{log_uniform: [low, high]}``, ``{integer: [low, high]}`` (both ends included);
 * ``{normal: {mean: m, std: s, low: a, high: b}}``: cut off at a and b;
-* ``{choice: [a, b, c]}`` or ``{choice: {values: [a, b, c], weights: [1, 1, 2]}}``.
+* ``{choice: [a, b, c]}`` or ``{choice: {values: [a, b, c], weights: [1, 1, 2]}}``;
+* ``{given: {of: light.elevation_deg, knots: [[0, 0.1], [90, 0.4]], spread: [-0.05, 0.05]}}`` or
+  ``{given: {of: light.kind, cases: {spot: [5, 9], area: 3}, otherwise: [1, 2]}}``: depends on what
+  another parameter became, see `simkit.dependencies`.
 """
 
 from __future__ import annotations
@@ -43,6 +46,11 @@ class Distribution(ABC):
     @abstractmethod
     def to_config(self) -> Any:
         """Return the plain data that `parse` turns into this distribution again."""
+
+    @property
+    def parts(self) -> tuple[Distribution, ...]:
+        """The plain distributions that it may turn into; one that depends on nothing is its own."""
+        return (self,)
 
 
 class Range(Distribution):
@@ -234,7 +242,86 @@ class Choice(Distribution):
         return {"choice": {"values": list(self.values), "weights": list(self.weights)}}
 
 
-KINDS = ("uniform", "log_uniform", "integer", "normal", "choice")
+@dataclass(frozen=True)
+class Given(Distribution):
+    """A distribution that depends on the value of another parameter.
+
+    Attributes:
+        of: the other parameter, ``PLUGIN.KEY``.
+        knots: (value of the other, value) in rising order; linear between them, level beyond.
+        spread: (low, high) of a uniform draw that is added to what the knots give.
+        cases: (value of the other, distribution), in place of knots.
+        otherwise: for values that no case names.
+    """
+
+    of: str
+    knots: tuple[tuple[float, float], ...] = ()
+    spread: tuple[float, float] = (0.0, 0.0)
+    cases: tuple[tuple[Value, Distribution], ...] = ()
+    otherwise: Distribution | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.knots) == bool(self.cases):
+            raise ConfigError(f"given: '{self.of}' needs either knots or cases")
+        places = [place for place, _ in self.knots]
+        if sorted(set(places)) != places:
+            raise ConfigError(f"given: the knots' first numbers {places} do not rise")
+        _check_range("given: spread", *self.spread)
+
+    def bound(self, value: Value) -> Distribution:
+        """Return the plain distribution for a value of the other parameter.
+
+        Raises:
+            ConfigError: the value is no number and knots need one, or no case names it.
+        """
+        if self.knots:
+            if not _is_number(value):
+                raise ConfigError(
+                    f"given: {self.of} is {value!r}, no number; write cases, not knots"
+                )
+            places, values = np.array(self.knots, dtype=np.float64).T
+            middle = float(np.interp(float(value), places, values))
+            low, high = (middle + one for one in self.spread)
+            return Uniform(low, high) if low < high else Constant(low)
+        for case, distribution in self.cases:
+            if case == value or str(case) == str(value):
+                return distribution
+        if self.otherwise is None:
+            named = ", ".join(str(case) for case, _ in self.cases)
+            raise ConfigError(
+                f"given: {self.of} is {value!r}; the cases are {named}; add it, or 'otherwise'"
+            )
+        return self.otherwise
+
+    def sample(self, rng: np.random.Generator) -> Any:
+        raise ConfigError(f"a parameter depends on '{self.of}', which was not decided before it")
+
+    @property
+    def parts(self) -> tuple[Distribution, ...]:
+        if self.knots:
+            values = [value for _, value in self.knots]
+            return (Uniform(min(values) + self.spread[0], max(values) + self.spread[1]),)
+        return tuple(one for _, one in self.cases) + ((self.otherwise,) if self.otherwise else ())
+
+    def contains(self, value: Any) -> bool:
+        return any(part.contains(value) for part in self.parts)
+
+    @property
+    def support(self) -> tuple[Any, ...]:
+        values = [value for part in self.parts for value in part.support]
+        numbers = all(_is_number(value) for value in values)
+        return (min(values), max(values)) if numbers else tuple(dict.fromkeys(values))
+
+    def to_config(self) -> Any:
+        if self.knots:
+            knots = [list(knot) for knot in self.knots]
+            return {"given": {"of": self.of, "knots": knots, "spread": list(self.spread)}}
+        cases = {case: one.to_config() for case, one in self.cases}
+        rest = {} if self.otherwise is None else {"otherwise": self.otherwise.to_config()}
+        return {"given": {"of": self.of, "cases": cases, **rest}}
+
+
+KINDS = ("uniform", "log_uniform", "integer", "normal", "choice", "given")
 
 
 def parse(data: Any) -> Distribution:
@@ -265,6 +352,8 @@ def _parse_kind(kind: str, body: Any) -> Distribution:
         return _parse_choice(body)
     if kind == "normal":
         return _parse_normal(body)
+    if kind == "given":
+        return _parse_given(body)
     low, high = _pair(kind, body)
     if kind == "integer":
         return Integer(low, high)  # type: ignore[arg-type]
@@ -290,6 +379,25 @@ def _parse_normal(body: Any) -> Normal:
         if not _is_number(body[key]):
             raise ConfigError(f"normal: {key} {body[key]!r} is no number")
     return Normal(**body)
+
+
+def _parse_given(body: Any) -> Given:
+    keys = ("of", "knots", "spread", "cases", "otherwise")
+    if not isinstance(body, dict) or set(body) - set(keys) or not isinstance(body.get("of"), str):
+        raise ConfigError(
+            f"given: {body!r} is neither {{of: PLUGIN.KEY, knots: [[x, y], ...]}} nor "
+            "{of: PLUGIN.KEY, cases: {value: distribution, ...}}"
+        )
+    cases = body.get("cases") or {}
+    if not isinstance(cases, dict):
+        raise ConfigError(f"given: cases {cases!r} are no mapping of values to distributions")
+    parsed = {case: parse(one) for case, one in cases.items()}
+    rest = parse(body["otherwise"]) if "otherwise" in body else None
+    if any(isinstance(one, Given) for one in (*parsed.values(), rest)):
+        raise ConfigError("given: a case cannot depend on a further parameter")
+    knots = tuple(_pair("given: a knot", knot) for knot in body.get("knots") or ())
+    spread = _pair("given: spread", body.get("spread", (0.0, 0.0)))
+    return Given(body["of"], knots, spread, tuple(parsed.items()), rest)
 
 
 def _pair(kind: str, body: Any) -> tuple[float, float]:

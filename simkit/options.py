@@ -130,6 +130,13 @@ def varied_keys(options: Any, path: str = "") -> dict[str, Distribution]:
     return found
 
 
+def with_distribution(options: T, key: str, distribution: Distribution) -> T:
+    """Return an options object with another distribution at a dotted key."""
+    first, _, rest = key.partition(".")
+    value = with_distribution(getattr(options, first), rest, distribution) if rest else distribution
+    return dataclasses.replace(options, **{first: value})  # type: ignore[type-var]
+
+
 def draw_all(options: Any, rng: np.random.Generator, skip: Container[str] = ()) -> dict[str, Any]:
     """Return a value of each of an options object's own distributions, drawn as they are declared."""
     return {
@@ -182,6 +189,12 @@ def _distribution(data: Any, declared: Declared, path: str) -> Distribution:
         distribution = parse(data)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    for part in distribution.parts:
+        _check_support(part, declared, path)
+    return distribution
+
+
+def _check_support(distribution: Distribution, declared: Declared, path: str) -> None:
     for value in distribution.support:
         if declared.allowed is None and (
             isinstance(value, bool) or not isinstance(value, int | float)
@@ -192,7 +205,6 @@ def _distribution(data: Any, declared: Declared, path: str) -> Distribution:
             raise ConfigError(f"{path}: {value} is no whole number; write {{integer: [low, high]}}")
     if declared.whole and type(distribution).__name__ not in ("Integer", "Choice", "Constant"):
         raise ConfigError(f"{path}: gives fractions; write {{integer: [low, high]}}")
-    return distribution
 
 
 def _typed(options: type[Any], name: str, value: Any, path: str) -> Any:

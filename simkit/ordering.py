@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from simkit.errors import PluginError
@@ -19,15 +19,22 @@ class Ordered(Protocol):
 T = TypeVar("T", bound=Ordered)
 
 
-def in_order(plugins: Mapping[str, T]) -> dict[str, T]:
+def in_order(
+    plugins: Mapping[str, T], waits: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, T]:
     """Return the plug-ins so that each comes after those that it names; else by name.
+
+    Args:
+        plugins: by name.
+        waits: names of further ones that each waits for.
 
     Raises:
         PluginError: some wait for each other.
     """
     left, done = dict(sorted(plugins.items())), dict[str, T]()
+    awaited = {name: {*one.after, *(waits or {}).get(name, ())} for name, one in plugins.items()}
     while left:
-        free = [name for name, one in left.items() if not set(one.after) & set(left)]
+        free = [name for name in left if not awaited[name] & set(left)]
         if not free:
             raise PluginError(f"each of these waits for another (after): {', '.join(left)}")
         done[free[0]] = left.pop(free[0])

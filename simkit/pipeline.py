@@ -8,9 +8,10 @@ a view from the view's, for each frame from the image's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from simkit.assets.library import Library
 from simkit.assets.primitives import load_furnished
 from simkit.config import Config, RunOptions, load_config
 from simkit.contracts import STAGES, Params, Randomizer, SceneFamily
+from simkit.dependencies import Dependencies
 from simkit.errors import PluginError
 from simkit.labels import Annotators, View
 from simkit.ordering import in_order
@@ -28,8 +30,15 @@ from simkit.randomness import stream
 from simkit.raycast import RayCaster
 from simkit.render import Frame, Renderer
 from simkit.scene import Camera, Scene
-from simkit.sensors import Sensors
+from simkit.sensors import Sensor, Sensors
 from simkit.timing import Stopwatch
+
+
+class _Plugin(Protocol):
+    options: Any
+
+
+T = TypeVar("T", bound=_Plugin)
 
 
 @dataclass(frozen=True)
@@ -127,8 +136,13 @@ class Pipeline:
         self.library = own.merged(more) if len(more) else own
         self.stopwatch = Stopwatch()
         self._family = family(self.config.family_options, self.library)
+        self._graph = self._load_graph()
         self._randomizers = self._load_randomizers()
         self._sensors = Sensors(self._load_named("sensors", self.config.sensors))
+        self._graph.check_stages(
+            {name: one.stage for name, one in self._randomizers.items()},
+            {name: one.stage for name, one in self._sensors.in_order.items()},
+        )
         self._annotators = Annotators(self.config.run.labels)
         self._physics = Physics(self.config.run.physics, self.library)
         self._caster = RayCaster(self.library)
@@ -202,9 +216,7 @@ class Pipeline:
         if self._last_scene and self._last_scene[0] == number and not given:
             return self._last_scene[1], self._last_scene[2]
         with self.stopwatch.stage("randomize"):
-            rng = stream(self.config.run.seed, number, "scene/family")
-            params = {"scene": given["scene"] if "scene" in given else self._family.sample(rng)}
-            scene = self._family.build(params["scene"])
+            scene, params = self._build(number, given)
             scene, params = self._randomize("setup", number, scene, params, given)
         with self.stopwatch.stage("settle"):
             scene, params["physics"] = self._physics.settle(scene)
@@ -216,6 +228,16 @@ class Pipeline:
         if not given:
             self._last_scene = number, frames, params
         return frames, params
+
+    def _build(self, number: int, given: Mapping[str, Params]) -> tuple[Scene, dict[str, Params]]:
+        params = {"given": dict(given["given"])} if "given" in given else {}
+        rng = stream(self.config.run.seed, number, "scene/family")
+        if "scene" in given:
+            params["scene"] = given["scene"]
+        else:
+            family = self._bound("scene", self._family, number, "scene/family", None, params)
+            params["scene"] = family.sample(rng)
+        return self._family.build(params["scene"]), params
 
     def _view(
         self,
@@ -243,8 +265,12 @@ class Pipeline:
         for name, randomizer in self._randomizers.items():
             if randomizer.stage != stage:
                 continue
-            rng = stream(self.config.run.seed, number, f"{_SCOPES[stage]}/{name}")
-            decided[name] = given[name] if name in given else randomizer.sample(scene, rng)
+            scope = f"{_SCOPES[stage]}/{name}"
+            if name in given:
+                decided[name] = given[name]
+            else:
+                bound = self._bound(name, randomizer, number, scope, scene, decided)
+                decided[name] = bound.sample(scene, stream(self.config.run.seed, number, scope))
             scene = randomizer.apply(scene, decided[name])
         return scene, decided
 
@@ -257,12 +283,42 @@ class Pipeline:
     ) -> dict[str, Params]:
         numbers = {"scene": place.scene, "view": place.view_number, "frame": place.index}
         decided = dict(params)
-        for name, sensor in self._sensors.in_order.items():
-            rng = stream(
-                self.config.run.seed, numbers[sensor.stage], f"{sensor.stage}/sensor/{name}"
-            )
-            decided[name] = given[name] if name in given else sensor.sample(scene, rng)
+        for name, sensor in self._sensors_as_they_depend().items():
+            number, scope = numbers[sensor.stage], f"{sensor.stage}/sensor/{name}"
+            if name in given:
+                decided[name] = given[name]
+            else:
+                bound = self._bound(name, sensor, number, scope, scene, decided)
+                decided[name] = bound.sample(scene, stream(self.config.run.seed, number, scope))
         return decided
+
+    def _sensors_as_they_depend(self) -> dict[str, Sensor]:
+        waits = {name: self._graph.plugins_before(name) for name in self._sensors.in_order}
+        return in_order(self._sensors.in_order, waits)
+
+    def _bound(
+        self,
+        name: str,
+        plugin: T,
+        number: int,
+        scope: str,
+        scene: Scene | None,
+        params: dict[str, Params],
+    ) -> T:
+        """Return a plug-in whose options depend on nothing; what that decides goes to `params`."""
+
+        def rng_of(key: str) -> np.random.Generator:
+            return stream(self.config.run.seed, number, f"{scope}/given/{key}")
+
+        options = plugin.options
+        bound, values = self._graph.bind(name, options, params.get("given", {}), scene, rng_of)
+        if values:
+            params["given"] = values
+        if bound is options:
+            return plugin
+        twin = copy(plugin)
+        twin.options = bound
+        return twin
 
     def _noise_of(self, index: int) -> Callable[[str, int], np.random.Generator]:
         seed = self.config.run.seed
@@ -276,7 +332,13 @@ class Pipeline:
         for name, one in loaded.items():
             if one.stage not in STAGES:
                 raise PluginError(f"randomizer '{name}': stage '{one.stage}' not in {STAGES}")
-        return in_order(loaded)
+        waits = {name: self._graph.plugins_before(name) for name in loaded}
+        return in_order(loaded, waits)
+
+    def _load_graph(self) -> Dependencies:
+        config = self.config
+        named = {**config.randomizers, **config.sensors}
+        return Dependencies({"scene": config.family_options, **named})
 
     def _load_renderer(self) -> Renderer:
         renderer: type[Renderer] = registry.load("renderers", self.config.backend)
