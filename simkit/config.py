@@ -125,7 +125,7 @@ def load_config(
     if isinstance(source, Config):
         source = source.to_dict()
     try:
-        raw = _read_yaml(Path(source)) if isinstance(source, str | Path) else dict(source or {})
+        raw = read_yaml(Path(source)) if isinstance(source, str | Path) else dict(source or {})
         merged = OmegaConf.merge(OmegaConf.create(raw), _overrides(overrides))
         data = OmegaConf.to_container(merged, resolve=True)
     except OmegaConfBaseException as error:
@@ -172,7 +172,8 @@ def schema() -> list[KeyInfo]:
     return found
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return what a YAML file holds; `ConfigError` names file and line where it is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from simkit.cli import (
     check_plugin,
     doctor,
+    gallery,
     generate,
     inspect,
     preview,
@@ -59,6 +60,7 @@ app.command("replay")(replay.command)
 app.command("rerender")(rerender.command)
 app.command("schema")(schema.command)
 app.command("randomizers")(randomizers.command)
+app.command("gallery")(gallery.command)
 app.command("check-plugin")(check_plugin.command)
 app.command("doctor")(doctor.command)
 

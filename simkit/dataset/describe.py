@@ -32,6 +32,7 @@ PRESENTATION = (
     "checker",
     "cli",
     "draw.py",
+    "gallery.py",
     "machine.py",
     "overlay.py",
     "preview.py",
