@@ -94,7 +94,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `resolve` takes back; every key is there."""
-        defaults = registry.load("scenes", self.family).randomizers
+        defaults = _defaults(self.family)
         turned_off = {name: None for name in defaults if name not in self.randomizers}
         turned_on = {name: to_config(one) for name, one in self.randomizers.items()}
         return {
@@ -146,8 +146,7 @@ def resolve(data: Mapping[Any, Any]) -> Config:
     check_seed(run.seed)
     family, family_options = _plugin("scenes", "scene", "family", DEFAULT_FAMILY, data)
     backend, backend_options = _plugin("renderers", "render", "backend", AUTO, data)
-    defaults = registry.load("scenes", family).randomizers
-    randomizers = _by_name("randomizers", data.get("randomizers"), defaults)
+    randomizers = _by_name("randomizers", data.get("randomizers"), _defaults(family))
     sensors = _by_name("sensors", data.get("sensors"))
     for name in sorted(set(sensors) & set(randomizers)):
         raise ConfigError(f"sensors.{name}: a randomizer has that name, too; turn one of them off")
@@ -224,8 +223,17 @@ def _plugin(
     return name, build(registry.load(kind, name).Options, options, key)
 
 
-def _by_name(kind: str, node: Any, defaults: tuple[str, ...] = ()) -> dict[str, Any]:
+def _defaults(family: str) -> dict[str, dict[str, Any]]:
+    """Return what a family has its randomizers do, by name."""
+    named = registry.load("scenes", family).randomizers
+    return {name: dict(named[name]) if isinstance(named, Mapping) else {} for name in named}
+
+
+def _by_name(
+    kind: str, node: Any, defaults: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Return the options of the plug-ins that ``data[kind]`` names, and of those on by default."""
+    defaults = defaults or {}
     if node is None:
         node = {}
     if not isinstance(node, dict):
@@ -239,7 +247,9 @@ def _by_name(kind: str, node: Any, defaults: tuple[str, ...] = ()) -> dict[str, 
         if name in node and node[name] is None:
             continue
         plugin: type[Any] = registry.load(kind, name)
-        options[name] = build(plugin.Options, node.get(name), f"{kind}.{name}")
+        own = node.get(name, {})
+        laid = {**defaults.get(name, {}), **own} if isinstance(own, dict) else own
+        options[name] = build(plugin.Options, laid, f"{kind}.{name}")
     return options
 
 

@@ -6,6 +6,7 @@ Renderers: `simkit.render`; annotators: `simkit.labels`; sensors: `simkit.sensor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,13 +42,14 @@ class SceneFamily(ABC):
 
     Attributes:
         Options: options class (see `simkit.options`); its object is `self.options`.
-        randomizers: those that run by default, in this order; a config changes or adds to them.
+        randomizers: those that run by default, or a mapping that gives each some options other than
+            its own defaults; a config changes or adds to them.
         places_camera: whether it gives the scene its camera.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
     places_camera: ClassVar[bool] = False
-    randomizers: ClassVar[tuple[str, ...]] = ()
+    randomizers: ClassVar[tuple[str, ...] | Mapping[str, Mapping[str, Any]]] = ()
 
     def __init__(self, options: Any, library: Library) -> None:
         self.options = options
