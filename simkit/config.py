@@ -122,6 +122,13 @@ def load_config(
     Raises:
         ConfigError: names the key's full path, or the file and line; says what is allowed.
     """
+    return resolve(load_raw(source, overrides))
+
+
+def load_raw(
+    source: str | Path | Mapping[str, Any] | Config | None = None, overrides: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return a config's plain data as it was written, with overrides; nothing else is checked."""
     if isinstance(source, Config):
         source = source.to_dict()
     try:
@@ -131,8 +138,7 @@ def load_config(
     except OmegaConfBaseException as error:
         place = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
         raise ConfigError(f"{place}{str(error).splitlines()[0]}") from None
-    assert isinstance(data, dict)
-    return resolve(data)
+    return dict(data)  # type: ignore[arg-type]
 
 
 def resolve(data: Mapping[Any, Any]) -> Config:

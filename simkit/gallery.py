@@ -24,6 +24,7 @@ from simkit.config import read_yaml
 from simkit.distributions import Choice, Constant, Distribution, Integer, LogUniform, Uniform, parse
 from simkit.draw import Pixels, contact_sheet
 from simkit.errors import PluginError, SimkitError, did_you_mean
+from simkit.fitting import laid_over
 from simkit.options import KeyInfo, keys
 from simkit.pipeline import Pipeline
 
@@ -64,7 +65,7 @@ def sheet(kind: str, name: str, base: str | Path | None = None) -> Pixels | str:
         name: as registered.
         base: a config that the sheet starts from; None for the defaults.
     """
-    start = merged(_BASE, read_yaml(Path(base)) if base is not None else {})
+    start = laid_over(_BASE, read_yaml(Path(base)) if base is not None else {})
     try:
         if kind == "scenes":
             return _family_sheet(name, start)
@@ -74,7 +75,7 @@ def sheet(kind: str, name: str, base: str | Path | None = None) -> Pixels | str:
 
 
 def _family_sheet(name: str, start: Mapping[str, Any]) -> Pixels:
-    with Pipeline(merged(start, {"scene": {"family": name}})) as pipeline:
+    with Pipeline(laid_over(start, {"scene": {"family": name}})) as pipeline:
         pictures = [pipeline(index).picture for index in range(SCENES_SHOWN)]
     return contact_sheet(pictures, 3, [f"{name}, scene {k}" for k in range(SCENES_SHOWN)])
 
@@ -138,18 +139,6 @@ def _with(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[st
     first, *rest = path
     inner = config.get(first) or {}
     return {**config, first: _with(inner, rest, value) if rest else value}
-
-
-def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return mappings laid over each other, the last on top."""
-    result: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-                result[key] = merged(result[key], value)
-            else:
-                result[key] = value
-    return result
 
 
 _BASE: dict[str, Any] = {

@@ -12,7 +12,7 @@ from simkit.cli.console import stdout, table
 def command(
     plugin: Annotated[str, typer.Argument(metavar="NAME", help="or KIND:NAME")],
 ) -> None:
-    """Check a scene family, randomizer, renderer or annotator; exit code 1 if a check fails.
+    """Check a scene family, randomizer, renderer, sensor or annotator; exit code 1 if a check fails.
 
     Example: simkit check-plugin randomizers:light
     """

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from simkit.cli import (
     check_plugin,
     doctor,
+    fit_randomization,
     gallery,
     generate,
     inspect,
@@ -60,6 +61,7 @@ app.command("replay")(replay.command)
 app.command("rerender")(rerender.command)
 app.command("schema")(schema.command)
 app.command("randomizers")(randomizers.command)
+app.command("fit-randomization")(fit_randomization.command)
 app.command("gallery")(gallery.command)
 app.command("check-plugin")(check_plugin.command)
 app.command("doctor")(doctor.command)

@@ -32,6 +32,7 @@ PRESENTATION = (
     "checker",
     "cli",
     "draw.py",
+    "fitting.py",
     "gallery.py",
     "machine.py",
     "overlay.py",
