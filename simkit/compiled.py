@@ -19,7 +19,15 @@ from numba.extending import intrinsic
 from simkit.assets.cache import cache_dir
 from simkit.errors import AssetError
 
-_SOURCES = ("compiled.py", "embree.py", "raycast.py", "render/*.py", "render/embree/*.py")
+_SOURCES = (
+    "compiled.py",
+    "embree.py",
+    "raycast.py",
+    "labels/motion.py",
+    "labels/points.py",
+    "render/*.py",
+    "render/embree/*.py",
+)
 
 _SETTING = "CACHE_DIR"
 log = logging.getLogger(__name__)

@@ -161,15 +161,15 @@ class Pipeline:
             SimkitError: the scene cannot be made as the config asks.
         """
         place, given = Place.of(index, self.config.run), given or {}
-        frames, params = self._scene(place.scene, given)
-        with self.stopwatch.stage("randomize"):
-            scene, params = self._view(place, frames, params, given)
-            scene, params = self._randomize("frame", index, scene, params, given)
-            params = self._decide_sensors(place, scene, params, given)
-            if scene.camera is None:
-                raise PluginError("no camera was placed, though a plug-in's places_camera says so")
-            scene = self._sensors.mount(scene, params)
-        frame, labels = self.label(scene)
+        scene, params = self._moment(place, given)
+
+        def moment(offset: int) -> Scene | None:
+            there = place.frame + offset
+            if not 0 <= there < self.config.run.frames_per_view:
+                return None
+            return self._moment(Place.of(index + offset, self.config.run), given)[0]
+
+        frame, labels = self.label(scene, params, moment)
         with self.stopwatch.stage("sense"):
             picture, images = self._sensors.expose(
                 scene, frame, params, self.library, self.renderer.render, self._noise_of(index)
@@ -188,14 +188,27 @@ class Pipeline:
         """What the sensors measure beside the picture: kind (`simkit.sensors.OUTPUTS`) by name."""
         return dict(self._sensors.outputs)
 
-    def label(self, scene: Scene) -> tuple[Frame, dict[str, Any]]:
-        """Render and label a scene, which may be made elsewhere; it needs a camera."""
+    def label(
+        self,
+        scene: Scene,
+        params: Mapping[str, Params] | None = None,
+        moment: Callable[[int], Scene | None] = lambda offset: None,
+    ) -> tuple[Frame, dict[str, Any]]:
+        """Render and label a scene, which may be made elsewhere; it needs a camera.
+
+        Args:
+            scene: with its camera.
+            params, moment: see `simkit.labels.View`.
+        """
         assert scene.camera is not None
         with self.stopwatch.stage("render"):
             channels = self._annotators.channels | self._sensors.channels
             frame = self.renderer.render(scene, scene.camera, channels)
         with self.stopwatch.stage("label"):
-            view = View(scene, scene.camera, frame, self.library, self._caster)
+            view = View(
+                scene, scene.camera, frame, self.library, self._caster, params or {}, moment,
+                self.renderer.render,
+            )  # fmt: skip
             return frame, self._annotators.annotate(view)
 
     def close(self) -> None:
@@ -208,6 +221,19 @@ class Pipeline:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _moment(
+        self, place: Place, given: Mapping[str, Params]
+    ) -> tuple[Scene, dict[str, Params]]:
+        """Return the scene of an image as it is rendered, and all params."""
+        frames, params = self._scene(place.scene, given)
+        with self.stopwatch.stage("randomize"):
+            scene, params = self._view(place, frames, params, given)
+            scene, params = self._randomize("frame", place.index, scene, params, given)
+            params = self._decide_sensors(place, scene, params, given)
+            if scene.camera is None:
+                raise PluginError("no camera was placed, though a plug-in's places_camera says so")
+            return self._sensors.mount(scene, params), params
 
     def _scene(
         self, number: int, given: Mapping[str, Params]

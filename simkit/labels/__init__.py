@@ -7,12 +7,13 @@ instances run over the labelled bodies of the scene, in order.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from simkit import registry
 from simkit.assets.library import Library
+from simkit.contracts import Params
 from simkit.errors import PluginError
 from simkit.raycast import RayCaster
 from simkit.render import CHANNELS, Frame
@@ -41,13 +42,23 @@ DEFAULT_LABELS = (
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What an annotator sees: the scene, the camera, and the frame that was rendered."""
+    """What an annotator sees: the scene, the camera, and the frame that was rendered.
+
+    Attributes:
+        params: what the plug-ins decided, by name.
+        moment: gives the scene, with its camera, so many frames later (or earlier, if negative) in
+            the sequence; None beyond its ends.
+        draw: renders a scene, for annotators that look from elsewhere or at another time.
+    """
 
     scene: Scene
     camera: Camera
     frame: Frame
     library: Library
     caster: RayCaster
+    params: Mapping[str, Params] = field(default_factory=dict)
+    moment: Callable[[int], Scene | None] = lambda offset: None
+    draw: Callable[[Scene, Camera, Iterable[str]], Frame] | None = None
 
     @property
     def instances(self) -> list[tuple[int, Body]]:
