@@ -25,6 +25,7 @@ _SOURCES = (
     "raycast.py",
     "labels/motion.py",
     "labels/points.py",
+    "labels/sight.py",
     "render/*.py",
     "render/embree/*.py",
 )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simkit.assets.collision import CollisionSettings, convex_parts
+from simkit.assets.embedded_points import embedded_keypoints
+from simkit.assets.keypoints import Keypoints, read_keypoints
 from simkit.assets.mesh import Mesh
-from simkit.assets.options import ModelOptions
+from simkit.assets.options import UNITS, ModelOptions
 from simkit.assets.solid import measure
-from simkit.assets.sources import Entry, find_entries, read_entry
+from simkit.assets.sources import EMBEDDED, Entry, find_entries, read_entry
 from simkit.errors import AssetError, did_you_mean
 from simkit.scene import Vec3
 
@@ -40,6 +42,7 @@ class Model:
         watertight: whether each edge has two faces, wound alike.
         licence: "" if unknown.
         source: path of the file, or "embedded".
+        keypoints: (name, (x, y, z) [m] in the model frame), see `simkit.assets.keypoints`.
         pool: what it is for: ``objects`` of the config, ``distractors``, or a family's own.
     """
 
@@ -57,6 +60,7 @@ class Model:
     licence: str = ""
     source: str = "embedded"
     pool: str = "objects"
+    keypoints: Keypoints = ()
 
 
 class Library(Mapping[str, Model]):
@@ -150,13 +154,14 @@ def load_library(options: ModelOptions) -> Library:
     faults: list[str] = []
     warnings: list[str] = []
     categories = _category_ids(entries)
+    keypoints = _keypoints(entries, options)
     for entry in chosen:
         try:
             model, notes = _model(entry, options, categories)
         except AssetError as error:
             faults.append(str(error))
             continue
-        models.append(model)
+        models.append(replace(model, keypoints=keypoints.get(model.name, ())))
         warnings += notes
     if faults:
         raise AssetError(_report(faults, len(chosen)))
@@ -195,6 +200,13 @@ def _model(
         source=entry.source,
     )
     return model, notes
+
+
+def _keypoints(entries: list[Entry], options: ModelOptions) -> dict[str, Keypoints]:
+    if entries[0].source == EMBEDDED:
+        return {name: embedded_keypoints(name) for name in (entry.name for entry in entries)}
+    scale = UNITS[entries[0].unit]
+    return read_keypoints(options.source, [entry.name for entry in entries], scale)
 
 
 def _included(entries: list[Entry], patterns: list[str]) -> list[Entry]:

@@ -22,7 +22,8 @@ class PoseCanonical(Annotator):
     Of the poses that the model's symmetries make equivalent, the one whose rotation has the smallest
     angle against the camera's axes (largest trace; ties go to the first symmetry). So equal views have
     equal poses (Pitteri et al., On Object Symmetries and 6D Pose Estimation from Images, 3DV 2019, has
-    the reasons). Where every turn about a free axis is as far, the pose stays. For a model without symmetries it is `pose`. Symmetries hold for unscaled or evenly
+    the reasons). Where every turn about a free axis is as far, the pose stays. For a model without
+    symmetries it is `pose`. Symmetries hold for unscaled or evenly
     scaled bodies; others keep `pose`.
     """
 
