@@ -20,9 +20,13 @@ Quaternion = tuple[float, float, float, float]
 Matrix3 = tuple[Vec3, Vec3, Vec3]
 
 IDENTITY: Quaternion = (0.0, 0.0, 0.0, 1.0)
-TEXTURE_KINDS = ("image", "checker", "noise", "stripes", "wood")
+TEXTURE_KINDS = (
+    "image", "brushed", "checker", "dots", "fabric", "gradient", "marble", "noise", "stripes",
+    "voronoi", "wood",
+)  # fmt: skip
 LIGHT_KINDS = ("directional", "point", "spot", "area")
 ENVIRONMENT_KINDS = ("constant", "sky", "studio", "image")
+REGION_MODES = ("drop", "place", "float")
 CAMERA_MODELS = ("pinhole", "brown_conrady", "kannala_brandt", "equirectangular")
 DISTORTION_LENGTHS = {
     "pinhole": (0,),
@@ -46,6 +50,9 @@ class Texture:
         size: length of one tile's side [m].
         seed: varies a computed pattern.
         path: image file, for ``image``.
+        octaves: of the noise in ``noise`` and ``marble``, 1 (smooth) to 8.
+        relief: for a normal map: how high the pattern stands out [tile's side]; its image then
+            holds the normals. 0: it holds colours.
     """
 
     kind: str
@@ -53,6 +60,8 @@ class Texture:
     size: float = 0.2
     seed: int = 0
     path: str = ""
+    octaves: int = 5
+    relief: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of("Texture.kind", self.kind, TEXTURE_KINDS)
@@ -60,6 +69,8 @@ class Texture:
         for color in self.colors:
             _color("Texture.colors", color)
         _check(0 < self.size < math.inf, f"Texture.size: {self.size} is not a positive length [m]")
+        _check(self.octaves in range(1, 9), f"Texture.octaves: {self.octaves} is not 1 to 8")
+        _check(0 <= self.relief <= 1, f"Texture.relief: {self.relief} is not in [0, 1]")
 
 
 @dataclass(frozen=True)
@@ -312,6 +323,30 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A box in which objects start, for the placement.
+
+    Attributes:
+        name: unique in the scene.
+        low, high: corners [m] in the world; what starts in it comes to rest on its bottom.
+        mode: how objects start unless a config says otherwise, one of `REGION_MODES`.
+        walled: it has solid sides; what leaves it through them or over them has fallen off.
+    """
+
+    name: str
+    low: Vec3
+    high: Vec3
+    mode: str = "drop"
+    walled: bool = False
+
+    def __post_init__(self) -> None:
+        _finite(f"Region '{self.name}'", (*self.low, *self.high))
+        empty = any(a >= b for a, b in zip(self.low, self.high, strict=True))
+        _check(not empty, f"Region '{self.name}': {self.low} to {self.high} [m] is empty")
+        _one_of(f"Region '{self.name}'.mode", self.mode, REGION_MODES)
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything that a renderer and the physics need to know, but for the models themselves.
 
@@ -327,6 +362,7 @@ class Scene:
             on nothing, and hides the environment. ``size`` has no meaning for it.
         time: since the first frame of a sequence [s].
         duration: from a sequence's first frame to its last [s]; 0 for a single image.
+        regions: where objects start; without any, the placement's options say it.
     """
 
     bodies: tuple[Body, ...] = ()
@@ -339,6 +375,7 @@ class Scene:
     backdrop: Texture | None = None
     time: float = 0.0
     duration: float = 0.0
+    regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         names = [body.name for body in self.bodies]
@@ -376,6 +413,7 @@ class Scene:
             backdrop=Texture(**_tuples(data["backdrop"])) if data.get("backdrop") else None,
             time=data.get("time", 0.0),
             duration=data.get("duration", 0.0),
+            regions=tuple(Region(**_tuples(region)) for region in data.get("regions", ())),
         )
 
 

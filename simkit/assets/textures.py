@@ -1,138 +1,93 @@
-"""Computed textures: tiles without a seam, the same for the same `simkit.scene.Texture`."""
+"""Textures as images: computed tiles without a seam, and image files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from simkit.assets.color import srgb_bytes
+from simkit.assets.patterns import HEIGHTS, PATTERNS
 from simkit.errors import AssetError
 from simkit.randomness import stream
 from simkit.scene import Texture
 
-Float = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
-_OCTAVES = 5
-_COARSEST = 4
-"""Cells a side of the coarsest noise."""
+LARGEST = 2048
+"""A larger image file is reduced to this many pixels a side: photos' megapixels cost time to read."""
+
+_SHADES = 4096
+"""Steps from a pattern's first colour to its last; sRGB bytes need no more."""
 
 
 def texture_image(texture: Texture, resolution: int = 256) -> Bytes:
-    """Return one tile of a texture (H, W, 3) uint8 sRGB; it continues at its edges.
+    """Return one tile of a texture (H, W, 3) uint8, read-only: sRGB, or normals if it has a relief.
 
-    Computed kinds are `resolution` pixels a side; an image file keeps its own size.
+    Computed kinds are `resolution` pixels a side and continue at their edges; an image file keeps
+    its own size, up to the larger of `resolution` and `LARGEST`.
 
     Raises:
         AssetError: the image file is missing or cannot be read.
     """
-    if texture.kind == "image":
-        return _file(texture)
+    if texture.kind != "image":
+        return _computed(texture, resolution)
+    image = _file(Path(texture.path), max(resolution, LARGEST))
+    return _normals(image.mean(axis=2) / 255.0, texture.relief) if texture.relief > 0 else image
+
+
+@lru_cache(maxsize=16)
+def _computed(texture: Texture, resolution: int) -> Bytes:
     rng = stream(texture.seed, 0, "texture")
-    weight = _PATTERNS[texture.kind](rng, resolution, len(texture.colors))
-    return srgb_bytes(_ramp(weight, np.array(texture.colors, dtype=np.float64)))
+    patterns = HEIGHTS if texture.relief > 0 else PATTERNS
+    weight = patterns[texture.kind](rng, resolution, len(texture.colors), texture.octaves)
+    if texture.relief > 0:
+        return _normals(weight, texture.relief)
+    shade = np.rint(weight * np.float32(_SHADES - 1)).astype(np.int64)
+    return _fixed(_ramp(np.array(texture.colors, dtype=np.float64))[shade])
 
 
-def _file(texture: Texture) -> Bytes:
-    path = Path(texture.path)
+def _ramp(colors: NDArray[np.float64]) -> Bytes:
+    """Return sRGB (`_SHADES`, 3) along linear colours (C, 3)."""
+    stops, places = np.linspace(0.0, 1.0, len(colors)), np.linspace(0.0, 1.0, _SHADES)
+    return srgb_bytes(np.stack([np.interp(places, stops, colors[:, k]) for k in range(3)], axis=-1))
+
+
+def _normals(height: NDArray[np.floating], relief: float) -> Bytes:
+    """Return tangent-space normals (H, W, 3), as `simkit.scene.Material.normal_map` has them.
+
+    Args:
+        height: (H, W) in [0, 1], rows downwards; it continues at its edges.
+        relief: how high 1 is [tile's side].
+    """
+    rows, columns = height.shape
+    along_u = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) * (relief * columns / 2)
+    along_v = (np.roll(height, 1, axis=0) - np.roll(height, -1, axis=0)) * (relief * rows / 2)
+    up = 1.0 / np.sqrt(along_u * along_u + along_v * along_v + 1.0)
+    normals = np.stack([-along_u * up, -along_v * up, up], axis=-1)
+    return _fixed(np.rint((normals * 0.5 + 0.5) * 255.0).astype(np.uint8))
+
+
+def _file(path: Path, largest: int) -> Bytes:
     if not path.is_file():
-        raise AssetError(f"{texture.path or '(no path)'}: the texture image is not there; "
+        raise AssetError(f"{path if path.name else '(no path)'}: the texture image is not there; "
                          "check the path")  # fmt: skip
     try:
         with Image.open(path) as image:
-            return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
+            if max(image.size) > largest:
+                image.draft("RGB", (largest, largest))  # JPEG: decodes no more than needed
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return _fixed(np.asarray(upright.reduce(-(-max(upright.size) // largest))))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise AssetError(
             f"{path}: the texture image cannot be read ({error}); export it as PNG or JPEG"
         ) from None
 
 
-def _ramp(weight: Float, colors: Float) -> Float:
-    """Return colours (H, W, 3) at weights (H, W) in [0, 1] along the colours (C, 3)."""
-    stops = np.linspace(0.0, 1.0, len(colors))
-    return np.stack([np.interp(weight, stops, colors[:, k]) for k in range(3)], axis=-1)
-
-
-def _checker(rng: np.random.Generator, resolution: int, colors: int) -> Float:
-    """Two by two fields for two colours; a cyclic square of n by n for n."""
-    del rng
-    field = np.arange(resolution) * colors // resolution
-    return ((field[:, None] + field[None, :]) % colors) / (colors - 1.0)
-
-
-def _stripes(rng: np.random.Generator, resolution: int, colors: int) -> Float:
-    """Bands across the tile, of widths that the seed decides."""
-    widths = rng.uniform(0.5, 1.5, size=2 * colors)
-    edges = np.cumsum(widths)[:-1] / widths.sum()
-    place = (np.arange(resolution) + 0.5) / resolution
-    band = np.searchsorted(edges, place) % colors
-    return np.tile(band / (colors - 1.0), (resolution, 1))
-
-
-def _noise(rng: np.random.Generator, resolution: int, colors: int) -> Float:
-    del colors
-    return _stretched(_octaves(rng, resolution, _COARSEST))
-
-
-def _wood(rng: np.random.Generator, resolution: int, colors: int) -> Float:
-    """Growth rings cut lengthwise: bands that run along x, bent by noise, with fine fibres."""
-    del colors
-    bent = _octaves(rng, resolution, 2, octaves=3)
-    fibre = cv2.blur(_tiled(rng.random((resolution, resolution))), (resolution // 8 * 2 + 1, 1))
-    fibre = _stretched(
-        np.asarray(fibre, dtype=np.float64)[
-            resolution : 2 * resolution, resolution : 2 * resolution
-        ]
-    )
-    row = np.arange(resolution)[:, None] / resolution
-    rings = int(rng.integers(6, 11)) * row + 0.7 * bent
-    late = np.mod(rings, 1.0)
-    # Early wood darkens slowly to late wood, and starts anew at once.
-    grain = np.where(late < 0.85, (late / 0.85) ** 2, (1.0 - late) / 0.15)
-    return _stretched(0.75 * grain + 0.25 * fibre)
-
-
-def _octaves(
-    rng: np.random.Generator, resolution: int, cells: int, octaves: int = _OCTAVES
-) -> Float:
-    """Return value noise (resolution, resolution) about 0 that continues at its edges."""
-    total = np.zeros((resolution, resolution))
-    for octave in range(octaves):
-        lattice = rng.uniform(-1.0, 1.0, size=(cells << octave, cells << octave))
-        total += _interpolated(lattice, resolution) * 0.5**octave
-    return total
-
-
-def _interpolated(lattice: Float, resolution: int) -> Float:
-    """Return the lattice (n, n), which repeats, with smooth steps between its points."""
-    count = len(lattice)
-    place = (np.arange(resolution) + 0.5) * count / resolution
-    low = np.floor(place).astype(np.int64)
-    t = place - low
-    t = t * t * t * (t * (6.0 * t - 15.0) + 10.0)
-    low, high = low % count, (low + 1) % count
-    rows = lattice[low] * (1.0 - t)[:, None] + lattice[high] * t[:, None]
-    result: Float = rows[:, low] * (1.0 - t) + rows[:, high] * t
-    return result
-
-
-def _stretched(values: Float) -> Float:
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / (high - low) if high > low else np.zeros_like(values)
-
-
-def _tiled(values: Float) -> Float:
-    return np.tile(values, (3, 3))
-
-
-_PATTERNS: dict[str, Callable[[np.random.Generator, int, int], Float]] = {
-    "checker": _checker,
-    "noise": _noise,
-    "stripes": _stripes,
-    "wood": _wood,
-}
+def _fixed(image: NDArray[np.uint8]) -> Bytes:
+    image = np.ascontiguousarray(image)
+    image.setflags(write=False)
+    return image
