@@ -12,6 +12,8 @@ from simkit.assets.color import linear_of_bytes
 from simkit.assets.textures import texture_image
 from simkit.scene import Texture
 
+_LINEAR = linear_of_bytes(np.arange(256, dtype=np.uint8)).astype(np.float32)
+
 
 @lru_cache(maxsize=8)
 def backdrop_image(texture: Texture, width: int, height: int) -> NDArray[np.float32]:
@@ -22,7 +24,7 @@ def backdrop_image(texture: Texture, width: int, height: int) -> NDArray[np.floa
     Raises:
         AssetError: the image file is missing or cannot be read.
     """
-    image = linear_of_bytes(texture_image(texture, max(width, height))).astype(np.float32)
+    image = _LINEAR[texture_image(texture, max(width, height))]
     factor = max(width / image.shape[1], height / image.shape[0])
     size = max(round(image.shape[1] * factor), width), max(round(image.shape[0] * factor), height)
     shrinks = factor < 1

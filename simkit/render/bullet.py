@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simkit.assets.backdrop import backdrop_image
 from simkit.assets.bake import bake_vertex_colors
 from simkit.assets.color import linear_of_bytes, linear_to_srgb
 from simkit.assets.environments import environment_image
@@ -266,7 +267,12 @@ def _linear_rgb(
     rgba: NDArray[np.uint8], instance: NDArray[np.int32], scene: Scene
 ) -> NDArray[np.float32]:
     rgb = linear_of_bytes(rgba[..., :3].astype(np.uint8)).astype(np.float32)
-    rgb[instance == 0] = scene.background
+    behind = instance == 0
+    if scene.backdrop is None:
+        rgb[behind] = scene.background
+    else:
+        height, width = instance.shape
+        rgb[behind] = backdrop_image(scene.backdrop, width, height)[behind]
     return rgb
 
 

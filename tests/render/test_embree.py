@@ -112,6 +112,30 @@ def test_a_small_area_light_is_a_point_light(embree: Embree) -> None:
     assert not embree.render(dark(floor(), lights=(above,)), view, {"rgb"}).rgb.any()
 
 
+def test_a_large_area_light_is_smooth(embree: Embree) -> None:
+    """Without noise where no body is in the way, nor dots in place of its reflection."""
+    area = Light("area", (0, 0, -1), position=(0, 0, 1), size=(0.8, 0.8), intensity=2.0)
+    view = camera([0.0, -1.0, 0.6], [0, 0, 0], 48, 60.0)
+    rgb = embree.render(dark(floor(), lights=(area,)), view, {"rgb"}).rgb[..., 0]
+    second = np.abs(np.diff(rgb, 2, axis=1))[20:]
+    assert second.max() < 0.01 * rgb[20:].max()
+    shiny = Material((0.02, 0.02, 0.02), roughness=0.15)
+    row = embree.render(dark(floor(shiny), lights=(area,)), view, {"rgb"}).rgb[..., 0].max(axis=0)
+    turns = np.diff(np.sign(np.diff(row)[np.abs(np.diff(row)) > 0.02 * row.max()]))
+    assert np.count_nonzero(turns) <= 1, "one reflection, not one a sample"
+
+
+@pytest.mark.parametrize(("x", "share"), [(1.0, 0.5), (-0.8, 0.0), (1.5, 1.0), (1.1, 0.75)])
+def test_a_body_hides_a_part_of_an_area_light(embree: Embree, x: float, share: float) -> None:
+    """A board of 2 m half way up, whose edge is at x - 1, seen from the origin over the light."""
+    area = Light("area", (0, 0, -1), position=(0, 0, 2), size=(0.8, 0.8), intensity=2.0)
+    board = Body("board", "simkit:plane", (x, 0, 1), scale=(2.0, 2.0, 1.0), material=WHITE)
+    view = camera([0.0, -0.3, 0.4], [0, 0, 0], 8, 2000.0)
+    whole = embree.render(dark(floor(), lights=(area,)), view, {"rgb"}).rgb.mean()
+    part = embree.render(dark(floor(), board, lights=(area,)), view, {"rgb"}).rgb.mean()
+    assert part / whole == pytest.approx(share, abs=0.06)
+
+
 def test_a_spot_lights_its_cone(embree: Embree) -> None:
     light = Light("spot", (0, 0, -1), position=(0, 0, 2), cone=0.3, intensity=4.0)
     view = replace(camera([0, -1e-6, 3], [0, 0, 0], 101, 100.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from simkit.assets import environments
 from simkit.assets.environments import direction_to_uv, environment_image, uv_to_direction
+from simkit.assets.openexr import read_exr
 from simkit.errors import AssetError
 from simkit.render.prefilter import irradiance, prefilter, split_sum_table
 from simkit.scene import Environment
@@ -50,18 +54,95 @@ def test_studios_differ_by_seed_alone() -> None:
     assert not np.array_equal(environment_image(STUDIO), environment_image(replace(STUDIO, seed=4)))
 
 
+def exr_bytes(image: np.ndarray, compression: int, dtype: str, version: int = 2) -> bytes:
+    """Return an OpenEXR file of an image (H, W, 3); ZIP and ZIPS by the format's own recipe."""
+    height, width = image.shape[:2]
+    kind = {"<f2": 1, "<f4": 2}[dtype]
+    channels = b"".join(n + b"\0" + struct.pack("<4i", kind, 0, 1, 1) for n in (b"B", b"G", b"R"))
+    window = struct.pack("<4i", 3, 5, width + 2, height + 4)  # one that begins elsewhere
+    header = struct.pack("<2I", 20000630, version)
+    for name, type_, value in (
+        (b"channels", b"chlist", channels + b"\0"),
+        (b"compression", b"compression", bytes([compression])),
+        (b"dataWindow", b"box2i", window), (b"displayWindow", b"box2i", window),
+        (b"lineOrder", b"lineOrder", b"\0"),
+    ):  # fmt: skip
+        header += name + b"\0" + type_ + b"\0" + struct.pack("<i", len(value)) + value
+    header += b"\0"
+    rows = image[..., ::-1].transpose(0, 2, 1).astype(dtype)
+    lines = 16 if compression == 3 else 1
+    blocks = []
+    for y in range(0, height, lines):
+        raw = np.frombuffer(rows[y : y + lines].tobytes(), dtype=np.uint8)
+        block = raw.tobytes()
+        if compression:
+            split = np.concatenate([raw[0::2], raw[1::2]])
+            differs = np.concatenate([split[:1], split[1:] - split[:-1] + np.uint8(128)])
+            packed = zlib.compress(differs.tobytes())
+            block = packed if len(packed) < len(block) else block
+        blocks.append(struct.pack("<2i", y + 5, len(block)) + block)
+    ends = np.cumsum([0, *(len(block) for block in blocks)])[:-1] + len(header) + 8 * len(blocks)
+    return header + ends.astype("<u8").tobytes() + b"".join(blocks)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+@pytest.mark.parametrize("compression", [0, 2, 3])
+@pytest.mark.parametrize("dtype", ["<f2", "<f4"])
+def test_openexr(tmp_path: Path, compression: int, dtype: str, noise: bool) -> None:
+    image = np.linspace(0, 9, 37 * 53 * 3).reshape(37, 53, 3)
+    if noise:  # such blocks are stored, for compression would not make them smaller
+        image = np.random.default_rng(0).random(image.shape)
+    image = image.astype(dtype).astype(np.float32)
+    path = tmp_path / "map.exr"
+    path.write_bytes(exr_bytes(image, compression, dtype))
+    assert np.array_equal(read_exr(path), image)
+
+
+def test_openexr_that_cannot_be_read(tmp_path: Path) -> None:
+    path, image = tmp_path / "map.exr", np.ones((8, 16, 3), dtype=np.float32)
+    whole = exr_bytes(image, 3, "<f4")
+    for data, said in (
+        (exr_bytes(image, 4, "<f4"), "PIZ"),
+        (exr_bytes(image, 3, "<f4", version=2 | 0x200), "tiled"),
+        (whole.replace(b"R\0", b"Z\0", 1), "channels R, G and B"),
+        (whole[:-9], "damaged"),
+        (whole[:200], "damaged"),
+        (b"", "damaged"),
+        (b"no image", "damaged"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(AssetError, match=said) as error:
+            environment_image(Environment("image", path=str(path)))
+        assert "map.exr" in str(error.value)
+
+
 @pytest.mark.parametrize("suffix", ["hdr", "exr"])
 def test_images_are_read(tmp_path: Path, suffix: str) -> None:
     path, image = tmp_path / f"map.{suffix}", np.zeros((32, 64, 3), dtype=np.float32)
-    image[:, :, 2] = 3.0  # OpenCV: red
-    image[8, 40] = (1.0, 2.0, 3.0)
-    try:
-        cv2.imwrite(str(path), image)
-    except cv2.error:
-        pytest.skip(f"this OpenCV writes no .{suffix}")
+    image[:, :, 0] = 3.0
+    image[8, 40] = (3.0, 2.0, 1.0)
+    if suffix == "hdr":
+        cv2.imwrite(str(path), image[..., ::-1])
+    else:
+        path.write_bytes(exr_bytes(image, 3, "<f2"))
     got = environment_image(Environment("image", path=str(path)), height=32)
     np.testing.assert_allclose(got[0, 0], [3.0, 0.0, 0.0], atol=0.02)
     np.testing.assert_allclose(got[8, 40], [3.0, 2.0, 1.0], atol=0.02)
+
+
+def test_large_maps_are_kept_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By content: a changed file is read anew, the same one is not."""
+    monkeypatch.setenv("SIMKIT_CACHE", str(tmp_path / "cache"))
+    path, read = tmp_path / "map.exr", []
+    monkeypatch.setattr(environments, "read_exr", lambda path: read.append(path) or read_exr(path))
+    for value in (1.0, 1.0, 2.0):
+        environments._shrunk.cache_clear()
+        environment_image.cache_clear()
+        path.write_bytes(exr_bytes(np.full((512, 1024, 3), value, dtype=np.float32), 0, "<f4"))
+        got = environment_image(Environment("image", path=str(path)))
+        assert got.shape == (256, 512, 3)
+        np.testing.assert_allclose(got, value)
+    assert len(read) == 2
 
 
 def test_faults_name_the_file(tmp_path: Path) -> None:

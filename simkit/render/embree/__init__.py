@@ -10,7 +10,9 @@ What depth and clipping mean for wide cameras stands in `simkit.cameras`.
 Colours are linear radiance, which may be above 1. They follow `simkit.render.brdf`. An environment
 gives light by spherical harmonics and prefiltered reflections, under occlusion found by rays; rays
 that meet a body bring one bounce of its colour. Lights cast exact shadows, soft ones by samples that
-neighbours share out. Pixels at edges get more samples.
+neighbours share out. Pixels at edges get more samples. A backdrop is a pixel's own colour in all of
+its samples, so that edges blend into it and no lens or motion blurs it; where a lens sees nothing at
+all, the picture stays black.
 
 Results do not depend on the number of threads (there is one), nor on what was rendered before.
 Compiled code fuses and reorders nothing, so it computes the same on all processors; only Embree
@@ -28,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from simkit import embree
+from simkit.assets.backdrop import backdrop_image
 from simkit.assets.library import Library
 from simkit.cameras import camera_rays, is_wide
 from simkit.embree import InstanceScene
@@ -37,6 +40,7 @@ from simkit.render.embree import passes
 from simkit.render.embree.memory import Memory
 from simkit.render.embree.packing import Packed, Packer
 from simkit.render.embree.refine import edges, refine
+from simkit.render.embree.samples import blur_offsets, edge_offsets, tiled_pixels
 from simkit.render.embree.world import World
 from simkit.render.prefilter import Prefiltered, prefilter, split_sum_table
 from simkit.scene import Camera, Scene
@@ -44,6 +48,7 @@ from simkit.scene import Camera, Scene
 MOMENTS_A_SAMPLE = 4
 """An exposure is cut into this many moments a sample, so that pixels differ and ghosts do not show."""
 
+_NO_BACKDROP = np.zeros((0, 0, 3), dtype=np.float32)
 _NO_IMAGE = np.zeros((1, 1, 3), dtype=np.float32)
 _NO_LOBES = np.zeros((6, 1, 1, 3), dtype=np.float32)
 _NO_LIGHT = np.zeros((9, 3), dtype=np.float32)
@@ -129,7 +134,7 @@ class Embree(Renderer):
         gathered = np.zeros((0, 0, 4), dtype=np.float32)
         hit = (seen.body, seen.face, seen.place, seen.reach)
         if _blurs(scene, camera):
-            pixels, offsets = _tiled_pixels(*shape), _blur_offsets(options.blur_samples)
+            pixels, offsets = tiled_pixels(*shape), blur_offsets(options.blur_samples)
             few = max(rays // 4, min(rays, 1))
             soft = max(options.shadow_samples // 4, 1)
             for band in _bands(scene, camera, packed, len(offsets) * MOMENTS_A_SAMPLE):
@@ -157,7 +162,7 @@ class Embree(Renderer):
             found = np.zeros(shape, dtype=np.bool_)
             edges(seen.body, seen.face, seen.reach, normals, light, found)
             pixels = np.argwhere(found)
-            offsets = _edge_offsets(options.aa_samples)
+            offsets = edge_offsets(options.aa_samples)
             for band in bands:
                 rows = pixels[(pixels[:, 0] >= band.first) & (pixels[:, 0] < band.last)]
                 refine(
@@ -297,7 +302,9 @@ def _world(
     handles = np.array([one.handle for one in scenes], dtype=np.int64)
     if len(distinct) < len(times):
         handles, poses = np.repeat(handles, len(times)), np.repeat(poses, len(times), axis=0)
-    lens = _lens(camera)
+    lens, backdrop = _lens(camera), _NO_BACKDROP
+    if scene.backdrop is not None:
+        backdrop = backdrop_image(scene.backdrop, camera.width, camera.height)
     world = World(
         handles=handles,
         poses=poses,
@@ -311,6 +318,7 @@ def _world(
         sun=packed.sun,
         ambient=scene.ambient,
         background=scene.background,
+        backdrop=backdrop,
         lit=light is not None,
         image=light.image if light else _NO_IMAGE,
         irradiance=light.irradiance if light else _NO_LIGHT,
@@ -366,34 +374,3 @@ def _spread(camera: Camera) -> float:
     if camera.model == "equirectangular":
         return float(np.pi / camera.height)
     return 1.0 / float(np.sqrt(camera.cam_K[0][0] * camera.cam_K[1][1]))
-
-
-def _tiled_pixels(height: int, width: int) -> NDArray[np.int64]:
-    """Return all pixels (H W, 2), row and column, in tiles of packets."""
-    rows, columns = np.divmod(np.arange(height * width), width)
-    order = np.lexsort((columns, rows, columns // passes.SIDE, rows // passes.SIDE))
-    return np.ascontiguousarray(np.stack([rows, columns], axis=1)[order])
-
-
-def _edge_offsets(count: int) -> NDArray[np.float64]:
-    """Return (count, 5): a rotated grid's places in the pixel, the middle of exposure and lens."""
-    offsets = np.zeros((count, 5))
-    number = np.arange(count)
-    golden = (np.sqrt(5.0) - 1.0) / 2.0
-    if count == 4:  # the classic rotated grid: each sample has a row and a column of its own
-        offsets[:, 0] = (0.125, 0.375, -0.375, -0.125)
-        offsets[:, 1] = (-0.375, 0.125, -0.125, 0.375)
-    else:
-        offsets[:, 0] = (number + 0.5) / count - 0.5
-        offsets[:, 1] = ((number + 0.5) * golden) % 1.0 - 0.5
-    return offsets
-
-
-def _blur_offsets(count: int) -> NDArray[np.float64]:
-    """Return (count, 5) well spread in all: Roberts' R sequence of five dimensions, time in strata."""
-    number = np.arange(1, count + 1)
-    base = 1.1673039782614187  # the root of x^6 = x + 1
-    offsets = np.stack([(0.5 + number * base**-power) % 1.0 for power in range(1, 6)], axis=1)
-    offsets[:, :2] -= 0.5
-    offsets[:, 2] = (np.argsort(np.argsort(offsets[:, 2])) + 0.0) / count
-    return offsets

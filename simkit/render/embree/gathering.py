@@ -6,7 +6,12 @@ import math
 
 from simkit.compiled import compiled, square_root
 from simkit.embree import DIRECTION, FAR, GEOMETRY, INSTANCE, NOTHING, PACKET, TRIANGLE
-from simkit.render.embree.lighting import FAR_AWAY, frame_about, light_sample, sample_pair
+from simkit.render.embree.light_samples import (
+    FAR_AWAY,
+    frame_about,
+    light_sample,
+    sample_pair,
+)
 from simkit.render.embree.lookup import (
     doubles,
     floats,

@@ -11,8 +11,8 @@ from simkit.render.brdf import (
     energy_boost,
     environment_weights,
     specular_and_fresnel,
-    spot_falloff,
 )
+from simkit.render.embree.light_samples import FAR_AWAY, light_sample, sample_pair
 from simkit.render.embree.lookup import (
     doubles,
     floats,
@@ -25,6 +25,8 @@ from simkit.render.embree.surface import (
     ACTIVE,
     ALPHA,
     AROUND,
+    ARRIVED_LIGHT,
+    ARRIVING,
     AT,
     COLOR,
     COLUMNS,
@@ -38,6 +40,7 @@ from simkit.render.embree.surface import (
     LIT,
     METAL,
     OUT,
+    OWN_ALPHA,
     POINTS,
     RAYS_AT,
     ROUGH,
@@ -58,7 +61,6 @@ from simkit.render.embree.world import (
     AMBIENT,
     AREA,
     AREA_LIGHT,
-    CONE,
     DIRECTIONAL,
     HAS_ENVIRONMENT,
     IRRADIANCE,
@@ -77,77 +79,11 @@ from simkit.render.embree.world import (
     UP,
 )
 
-FAR_AWAY = 1e30
 FIRST_SAMPLES = 4
 """After so many shadow rays a packet whose points all see the light, or all do not, stops."""
 
-# Roberts' R sequences (2018): low discrepancy in each prefix, and, over pixels, a good dither.
-_R2 = (0.7548776662466927, 0.5698402909980532)
-_DITHER = (0.8191725133961645, 0.6710436067037893, 0.5497004779019703, 0.4503044038573194)
-
-
-@compiled
-def sample_pair(column, row, number):  # type: ignore[no-untyped-def]
-    """Return sample `number` of a pixel: two numbers in [0, 1), evenly spread with the neighbours'."""
-    a = column * _DITHER[0] + row * _DITHER[1] + number * _R2[0]
-    b = column * _DITHER[2] + row * _DITHER[3] + number * _R2[1]
-    return a - math.floor(a), b - math.floor(b)
-
-
-@compiled
-def frame_about(x, y, z):  # type: ignore[no-untyped-def]
-    """Return two unit vectors at right angles to a unit vector (Duff et al., JCGT 2017)."""
-    sign = 1.0 if z >= 0.0 else -1.0
-    a = -1.0 / (sign + z)
-    b = x * y * a
-    return 1.0 + sign * x * x * a, sign * b, -sign * x, b, sign + y * y * a, -y
-
-
-@compiled
-def light_sample(light, px, py, pz, s1, s2):  # type: ignore[no-untyped-def]
-    """Return direction from a point to a light's sample, its distance, irradiance / (pi power)."""
-    kind = light[KIND]
-    if kind == DIRECTIONAL:
-        x, y, z = -light[TOWARDS], -light[TOWARDS + 1], -light[TOWARDS + 2]
-        if light[RADIUS] > 0.0:
-            x, y, z = _disc(x, y, z, math.tan(min(light[RADIUS], 1.5)), s1, s2)
-            length = square_root(x * x + y * y + z * z)
-            inverse = 1.0 / length
-            x, y, z = x * inverse, y * inverse, z * inverse
-        return x, y, z, FAR_AWAY, 1.0
-    x = light[POSITION] - px
-    y = light[POSITION + 1] - py
-    z = light[POSITION + 2] - pz
-    if kind == AREA_LIGHT:
-        for_side, for_up = s1 - 0.5, s2 - 0.5
-        x += light[SIDE] * for_side + light[UP] * for_up
-        y += light[SIDE + 1] * for_side + light[UP + 1] * for_up
-        z += light[SIDE + 2] * for_side + light[UP + 2] * for_up
-    distance2 = max(x * x + y * y + z * z, 1e-12)
-    distance = square_root(distance2)
-    inverse = 1.0 / distance
-    x, y, z = x * inverse, y * inverse, z * inverse
-    falloff = 1.0 / distance2
-    if kind == AREA_LIGHT:
-        cosine = -(x * light[TOWARDS] + y * light[TOWARDS + 1] + z * light[TOWARDS + 2])
-        return x, y, z, distance, max(cosine, 0.0) * light[AREA] * falloff / math.pi
-    if kind == SPOT:
-        cosine = -(x * light[TOWARDS] + y * light[TOWARDS + 1] + z * light[TOWARDS + 2])
-        falloff *= spot_falloff(cosine, light[CONE])
-    if light[RADIUS] > 0.0:
-        x, y, z = _disc(x, y, z, light[RADIUS] / distance, s1, s2)
-        length = square_root(x * x + y * y + z * z)
-        x, y, z, distance = x / length, y / length, z / length, distance * length
-    return x, y, z, distance, falloff
-
-
-@compiled
-def _disc(x, y, z, radius, s1, s2):  # type: ignore[no-untyped-def]
-    """Return a unit vector moved to a point of the disc of some radius about its tip."""
-    r, turn = radius * square_root(s1), 2.0 * math.pi * s2
-    a, b = r * math.cos(turn), r * math.sin(turn)
-    tx, ty, tz, ux, uy, uz = frame_about(x, y, z)
-    return x + a * tx + b * ux, y + a * ty + b * uy, z + a * tz + b * uz
+CELLS = 4
+"""An area light is so many cells wide and high."""
 
 
 @compiled
@@ -162,21 +98,13 @@ def direct_light(world, memory, count):  # type: ignore[no-untyped-def]
         p[SEEN + lane] = 0.0
     for number in range(world[LIGHT_COUNT]):
         light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * number)
-        soft = light[RADIUS] > 0.0 or light[KIND] == AREA_LIGHT
-        samples, taken = count if soft else 1, 0
         for lane in range(PACKET):
             p[VISIBLE + lane] = 0.0
             p[GATHERED + lane], p[GATHERED + Y + lane], p[GATHERED + Z + lane] = 0.0, 0.0, 0.0
-        while taken < samples:
-            if soft or light[KIND] == SPOT:
-                _samples_of_light(memory, light, soft, count, taken)
-            else:
-                _light_itself(memory, light)
-            _shadows(world, memory, light[SHADOW] > 0.0)
-            _reflect(memory)
-            taken += 1
-            if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
-                break
+        if light[KIND] == AREA_LIGHT:
+            taken = _area_light(world, memory, light, count)
+        else:
+            taken = _small_light(world, memory, light, count)
         red, green, blue = (
             light[POWER] / taken, light[POWER + 1] / taken, light[POWER + 2] / taken,
         )  # fmt: skip
@@ -185,6 +113,88 @@ def direct_light(world, memory, count):  # type: ignore[no-untyped-def]
             p[OUT + lane] += p[GATHERED + lane] * red
             p[OUT + Y + lane] += p[GATHERED + Y + lane] * green
             p[OUT + Z + lane] += p[GATHERED + Z + lane] * blue
+
+
+@compiled
+def _small_light(world, memory, light, count):  # type: ignore[no-untyped-def]
+    """Fill `VISIBLE` and `GATHERED` with sums over samples; return how many."""
+    p = doubles(memory[POINTS])
+    soft = light[RADIUS] > 0.0
+    samples, taken = count if soft else 1, 0
+    while taken < samples:
+        if soft or light[KIND] == SPOT:
+            _samples_of_light(memory, light, soft, count, taken)
+        else:
+            _light_itself(memory, light)
+        _shadows(world, memory, light[SHADOW] > 0.0)
+        _reflect(memory)
+        taken += 1
+        if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
+            break
+    return taken
+
+
+@compiled
+def _area_light(world, memory, light, count):  # type: ignore[no-untyped-def]
+    """Do what `_small_light` does for a rectangle.
+
+    Its light without shadows is a sum over cells, the same for all pixels, so that it has no noise;
+    shadow rays say which part of it arrives (Heitz, Hill and McGuire, "Combining Analytic Direct
+    Illumination and Stochastic Shadows", I3D 2018). Highlights are as wide as a cell at least, so
+    that cells do not show as dots (Kaplanyan and Dachsbacher, "Path Space Regularization", 2013).
+    """
+    p, samples = doubles(memory[POINTS]), count if light[SHADOW] > 0.0 else 1
+    for lane in range(PACKET):
+        p[ARRIVING + lane], p[ARRIVED_LIGHT + lane] = 0.0, 0.0
+        p[OWN_ALPHA + lane] = p[ALPHA + lane]
+    taken, some = 0, False
+    while taken < samples:
+        _samples_of_light(memory, light, True, count, taken)
+        _facing(p)
+        for lane in range(PACKET):
+            p[ARRIVING + lane] += p[LIT + lane] * p[FALLOFF + lane]
+        if light[SHADOW] > 0.0:
+            _occlude(world, memory)
+        for lane in range(PACKET):
+            p[VISIBLE + lane] += 1.0 if p[LIT + lane] > 0.0 else 0.0
+            p[ARRIVED_LIGHT + lane] += p[LIT + lane] * p[FALLOFF + lane]
+            some |= p[LIT + lane] > 0.0
+        taken += 1
+        if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
+            break
+    if not some:
+        return taken
+    for cell in range(CELLS * CELLS):
+        _cell_of_light(p, light, cell)
+        _facing(p)
+        _reflect(memory)
+    scale = float(taken) / (CELLS * CELLS)
+    for lane in range(PACKET):
+        p[ALPHA + lane] = p[OWN_ALPHA + lane]
+        arriving = p[ARRIVING + lane]
+        share = p[ARRIVED_LIGHT + lane] / arriving if arriving > 0.0 else 0.0
+        for k in range(3):
+            p[GATHERED + k * Y + lane] *= share * scale
+    return taken
+
+
+@compiled
+def _cell_of_light(p, light, cell):  # type: ignore[no-untyped-def]
+    """Fill `LIGHT_RAY`, `FALLOFF` and `ALPHA` of the middle of a cell of an area light."""
+    s1, s2 = (cell % CELLS + 0.5) / CELLS - 0.5, (cell // CELLS + 0.5) / CELLS - 0.5
+    px = light[POSITION] + s1 * light[SIDE] + s2 * light[UP]
+    py = light[POSITION + 1] + s1 * light[SIDE + 1] + s2 * light[UP + 1]
+    pz = light[POSITION + 2] + s1 * light[SIDE + 2] + s2 * light[UP + 2]
+    tx, ty, tz = light[TOWARDS], light[TOWARDS + 1], light[TOWARDS + 2]
+    area, half_cell = light[AREA] / math.pi, 0.5 * square_root(light[AREA]) / CELLS
+    for lane in range(PACKET):
+        x, y, z = px - p[AT + lane], py - p[AT + Y + lane], pz - p[AT + Z + lane]
+        inverse = 1.0 / square_root(max(x * x + y * y + z * z, 1e-12))
+        x, y, z = x * inverse, y * inverse, z * inverse
+        p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane] = x, y, z
+        cosine = max(-(x * tx + y * ty + z * tz), 0.0)
+        p[FALLOFF + lane] = cosine * area * inverse * inverse
+        p[ALPHA + lane] = min(p[OWN_ALPHA + lane] + half_cell * inverse, 1.0)
 
 
 @compiled
@@ -227,26 +237,38 @@ def _light_itself(memory, light):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _shadows(world, memory, shadowed):  # type: ignore[no-untyped-def]
-    """Fill `LIT`: 1 for points that face the light's sample, and see it."""
-    p, lanes, f = doubles(memory[POINTS]), ints(memory[LANES]), floats(memory[RAYS_AT])
+def _facing(p):  # type: ignore[no-untyped-def]
+    """Fill `LIT` with n.l where the light's sample is above the surface and shines there, else 0."""
     for lane in range(PACKET):
         above = p[LIGHT_RAY + lane] * p[SMOOTH + lane]
         above += p[LIGHT_RAY + Y + lane] * p[SMOOTH + Y + lane]
         above += p[LIGHT_RAY + Z + lane] * p[SMOOTH + Z + lane]
-        lit = 1.0 if above > 0.0 else 0.0
-        lit = lit if p[FALLOFF + lane] > 0.0 else 0.0
-        p[LIT + lane] = lit if p[ACTIVE + lane] > 0.0 else 0.0
-        p[DISTANCE + lane] *= 1.0 - 1e-5
-    if shadowed:
-        for lane in range(PACKET):
-            lanes[lane] = -1 if p[LIT + lane] > 0.0 else 0
-        set_rays(memory, LEAVE, LIGHT_RAY, 0.0)
-        cast(world, memory, True)
-        for lane in range(PACKET):
-            p[LIT + lane] = 0.0 if f[FAR * PACKET + lane] < 0.0 else p[LIT + lane]
+        lit = above if p[FALLOFF + lane] > 0.0 else 0.0
+        p[LIT + lane] = max(lit, 0.0) if p[ACTIVE + lane] > 0.0 else 0.0
+
+
+@compiled
+def _occlude(world, memory):  # type: ignore[no-untyped-def]
+    """Set `LIT` to 0 where a body is in the way."""
+    p, lanes, f = doubles(memory[POINTS]), ints(memory[LANES]), floats(memory[RAYS_AT])
     for lane in range(PACKET):
-        p[VISIBLE + lane] += p[LIT + lane]
+        p[DISTANCE + lane] *= 1.0 - 1e-5
+        lanes[lane] = -1 if p[LIT + lane] > 0.0 else 0
+    set_rays(memory, LEAVE, LIGHT_RAY, 0.0)
+    cast(world, memory, True)
+    for lane in range(PACKET):
+        p[LIT + lane] = 0.0 if f[FAR * PACKET + lane] < 0.0 else p[LIT + lane]
+
+
+@compiled
+def _shadows(world, memory, shadowed):  # type: ignore[no-untyped-def]
+    """Fill `LIT`: more than 0 for points that face the light's sample, and see it."""
+    p = doubles(memory[POINTS])
+    _facing(p)
+    if shadowed:
+        _occlude(world, memory)
+    for lane in range(PACKET):
+        p[VISIBLE + lane] += 1.0 if p[LIT + lane] > 0.0 else 0.0
 
 
 @compiled

@@ -46,6 +46,7 @@ from simkit.render.embree.surface import (
     set_rays,
 )
 from simkit.render.embree.world import (
+    BACKDROP,
     BACKGROUND,
     CAMERA_ROWS,
     CAMERAS,
@@ -116,9 +117,13 @@ def aim(world, memory):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def behind_everything(world, point):  # type: ignore[no-untyped-def]
-    """Fill a lane's `OUT` where its ray meets nothing."""
-    if world[HAS_ENVIRONMENT] != 0:
+def behind_everything(world, row, column, point):  # type: ignore[no-untyped-def]
+    """Fill a lane's `OUT` where its ray, through a pixel, meets nothing."""
+    if world[BACKDROP] != 0:
+        image, at = floats(world[BACKDROP]), 3 * (row * (world[RAY_COLUMNS] - 2) + column)
+        for k in range(3):
+            point[OUT + k * Y] = image[at + k]
+    elif world[HAS_ENVIRONMENT] != 0:
         x, y, z = point[RAY + 3 * Y], point[RAY + 4 * Y], point[RAY + 5 * Y]
         point[OUT], point[OUT + Y], point[OUT + Z] = panorama_at(
             world[IMAGE], world[IMAGE_HEIGHT], x, y, z
@@ -403,7 +408,7 @@ def shade(  # type: ignore[no-untyped-def]
                 point = doubles(memory[POINTS] + 8 * lane)
                 point[OUT], point[OUT + Y], point[OUT + Z] = 0.0, 0.0, 0.0
                 if rayed[lane] != 0:
-                    behind_everything(world, point)
+                    behind_everything(world, row, column, point)
             for k in range(3):
                 rgb[row, column, k] = p[OUT + k * Y + lane]
             if p[ACTIVE + lane] == 0.0:

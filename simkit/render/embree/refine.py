@@ -7,7 +7,8 @@ import math
 from simkit.compiled import compiled, square_root
 from simkit.embree import PACKET
 from simkit.render.embree.gathering import gather
-from simkit.render.embree.lighting import direct_light, sample_pair, surrounding_light
+from simkit.render.embree.light_samples import sample_pair
+from simkit.render.embree.lighting import direct_light, surrounding_light
 from simkit.render.embree.lookup import doubles, ints, words
 from simkit.render.embree.passes import aim, base_ray, behind_everything, camera_at
 from simkit.render.embree.points import fill_points
@@ -169,7 +170,8 @@ def refine(  # type: ignore[no-untyped-def]
             if rayed[lane] == 0:
                 continue
             if p[ACTIVE + lane] == 0.0:
-                behind_everything(world, doubles(memory[POINTS] + 8 * lane))
+                point = doubles(memory[POINTS] + 8 * lane)
+                behind_everything(world, rows[lane], columns[lane], point)
             for k in range(3):
                 rgb[rows[lane], columns[lane], k] += share * p[OUT + k * Y + lane]
 

@@ -87,7 +87,11 @@ BOX_U, BOX_V, WIDTH, MAPPED, PLACE_U, PLACE_V, TEXELS_WIDE, TEXELS_HIGH, WEIGHTS
 """Box mapping and the pixel's width there [m]; whether there is a texture, where in it, its level's
 size, and the four texels about that place: weights and numbers."""
 
-POINT_COLUMNS = 106
+ARRIVING, ARRIVED_LIGHT, OWN_ALPHA = (PACKET * k for k in (106, 107, 108))
+"""Of an area light's shadow rays: what would arrive with no body in the way, and what does; GGX's alpha
+while it is wider than the surface's own."""
+
+POINT_COLUMNS = 109
 
 MIN_COSINE = 1e-3
 

@@ -38,8 +38,8 @@ MAX_LEVELS = 16
 (
     HANDLES, TIMES, POSES, BODIES, CAMERAS, CAMERA_ROWS, ARRAYS, LOOKS, TEXELS, SIZES, OFFSETS, LIGHTS,
     LIGHT_COUNT, SUN, HAS_ENVIRONMENT, IMAGE, IMAGE_HEIGHT, IRRADIANCE, SPECULAR, LOBE_HEIGHT, TABLE,
-    RAYS, RAY_COLUMNS, ARGUMENTS, NUMBERS,
-) = range(25)  # fmt: skip
+    RAYS, RAY_COLUMNS, ARGUMENTS, NUMBERS, BACKDROP,
+) = range(26)  # fmt: skip
 
 # The table that NUMBERS points to.
 AMBIENT, BACKGROUND, SPREAD, NEAREST, FARTHEST, APERTURE, FOCUS = 0, 3, 6, 7, 8, 9, 10
@@ -63,6 +63,7 @@ class World:
         lights: (L, LIGHT_COLUMNS) float64.
         sun: number of the light that makes indirect light, or -1.
         ambient, background: linear RGB.
+        backdrop: (H, W, 3) float32, what pixels show where nothing is hit; empty if there is none.
         lit: whether there is an environment; the next three are its.
         image, irradiance, specular: see `simkit.render.prefilter.Prefiltered`.
         table: the split sum's, see `simkit.render.prefilter.split_sum_table`.
@@ -85,6 +86,7 @@ class World:
     sun: int
     ambient: tuple[float, float, float]
     background: tuple[float, float, float]
+    backdrop: NDArray[Any]
     lit: bool
     image: NDArray[Any]
     irradiance: NDArray[Any]
@@ -110,13 +112,13 @@ class World:
 
     @cached_property
     def _words(self) -> NDArray[np.int64]:
-        words = np.zeros(25, dtype=np.int64)
+        words = np.zeros(26, dtype=np.int64)
         tables = {
             HANDLES: self.handles, POSES: self.poses, CAMERAS: self.cameras, ARRAYS: self.arrays,
             LOOKS: self.looks, TEXELS: self.texels, SIZES: self.sizes, OFFSETS: self.offsets,
             LIGHTS: self.lights, IMAGE: self.image, IRRADIANCE: self.irradiance,
             SPECULAR: self.specular, TABLE: self.table, RAYS: self.rays, ARGUMENTS: self.arguments,
-            NUMBERS: self._numbers,
+            NUMBERS: self._numbers, BACKDROP: self.backdrop,
         }  # fmt: skip
         for place, table in tables.items():
             assert table.flags.c_contiguous
@@ -125,5 +127,7 @@ class World:
         words[TIMES], words[BODIES], words[SUN] = len(self.handles), self.poses.shape[1], self.sun
         words[CAMERA_ROWS], words[LIGHT_COUNT] = len(self.cameras), len(self.lights)
         words[HAS_ENVIRONMENT], words[RAY_COLUMNS] = self.lit, self.rays.shape[1]
+        if self.backdrop.size == 0:
+            words[BACKDROP] = 0
         words[IMAGE_HEIGHT], words[LOBE_HEIGHT] = self.image.shape[0], self.specular.shape[1]
         return words
