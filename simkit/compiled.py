@@ -23,11 +23,13 @@ _SOURCES = (
     "compiled.py",
     "embree.py",
     "raycast.py",
+    "assets/color.py",
     "labels/motion.py",
     "labels/points.py",
     "labels/sight.py",
     "render/*.py",
     "render/embree/*.py",
+    "sensors/*.py",
 )
 
 _SETTING = "CACHE_DIR"

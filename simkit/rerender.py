@@ -8,34 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.linalg import polar
 
-from simkit.assets.color import srgb_bytes, tone_map
-from simkit.assets.library import Library
+from simkit.assets.color import tone_mapped_bytes
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import load_furnished
 from simkit.config import load_config
 from simkit.dataset.bop import BopImage, find_models, read_images
 from simkit.dataset.describe import describe
-from simkit.dataset.encode import MM, bop_gt_info, encode, encode_rgb, row_of
+from simkit.dataset.encode import bop_gt_info, encode, encode_rgb, row_of
 from simkit.dataset.filling import Filling
 from simkit.dataset.shards import Folder
-from simkit.errors import ConfigError, DatasetError, did_you_mean
-from simkit.geometry import (
-    BOP_PIXEL_CENTRE,
-    Array,
-    box_iou,
-    invert,
-    quaternion_of,
-    shift_pixel_centre,
-)
+from simkit.geometry import box_iou
 from simkit.labels import Annotators
 from simkit.overlay import draw_overlay
 from simkit.pipeline import Pipeline, Place, Sample
-from simkit.scene import Body, Camera, Light, Scene, Vec3, matrix3, quaternion, vec3
-
-PIXEL_CENTRES = {"opencv": 0.0, "bop": BOP_PIXEL_CENTRE}
+from simkit.recorded import (
+    check_ids,
+    names_by_id,
+    pixel_centre_of,
+    recorded_bodies,
+    recorded_camera,
+    recorded_pose,
+)
+from simkit.scene import Light, Scene, vec3
 
 Progress = Callable[[int, int], None]
 
@@ -91,16 +86,14 @@ def rerender(
     Raises:
         ConfigError, DatasetError, AssetError: before any work.
     """
-    if pixel_centre not in PIXEL_CENTRES:
-        allowed = did_you_mean(pixel_centre, PIXEL_CENTRES)
-        raise ConfigError(f"pixel_centre: '{pixel_centre}' is unknown; {allowed}")
+    centre = pixel_centre_of(pixel_centre)
     images = read_images(source)[:limit]
     folder_of_models = Path(models) if models is not None else find_models(source)
     options = ModelOptions(source=str(folder_of_models), kind="bop")
     library = load_furnished(options)
     config = load_config({"render": {"backend": backend}, "physics": {"enabled": False}})
-    names = _names_by_id(library)
-    _check_ids(images, names)
+    names = names_by_id(library)
+    check_ids(images, names)
 
     folder, annotators = Folder(str(out)), Annotators(config.run.labels)
     ious: dict[tuple[int, int, int], float] = {}
@@ -109,10 +102,10 @@ def rerender(
         description = describe(pipeline, len(images), recipe)
         filling = Filling(folder, description, config.run.output.shard_size)
         for index, image in enumerate(images):
-            scene = _scene(image, names, PIXEL_CENTRES[pixel_centre])
+            scene = _scene(image, names, centre)
             frame, labels = pipeline.label(scene)
             place = Place(index, image.scene_id, image.im_id, 0, index, image.im_id)
-            picture = srgb_bytes(tone_map(frame.rgb))
+            picture = tone_mapped_bytes(frame.rgb)
             sample = Sample(place, scene, frame, labels, {}, picture)
             files = encode(sample, annotators, config.run.output)
             ious.update(_compare(image, labels))
@@ -127,72 +120,13 @@ def rerender(
     return RerenderReport(str(out), len(images), ious)
 
 
-def _names_by_id(library: Library) -> dict[int, str]:
-    return {library[name].obj_id: name for name in library.labelled_names()}
-
-
-def _check_ids(images: list[BopImage], names: dict[int, str]) -> None:
-    for image in images:
-        for record in image.gt:
-            if record["obj_id"] not in names:
-                raise DatasetError(
-                    f"image {image.im_id} of scene {image.scene_id}: has obj_id {record['obj_id']}, "
-                    f"which the models do not have; they have {sorted(names)}"
-                )
-
-
 def _scene(image: BopImage, names: dict[int, str], pixel_centre: float) -> Scene:
     """Return the annotated objects in front of the annotated camera."""
-    T_world_camera = _pose_of_camera(image.camera)
-    width, height = image.size()
-    camera = Camera(
-        width=width,
-        height=height,
-        cam_K=matrix3(shift_pixel_centre(image.camera["cam_K"], pixel_centre)),
-        position=vec3(T_world_camera[:3, 3]),
-        quaternion=quaternion(quaternion_of(T_world_camera)),
-    )
-    bodies = []
-    for place, record in enumerate(image.gt):
-        R, scale = rotation_and_scale(record["cam_R_m2c"])
-        T_world_body = T_world_camera @ _rigid(R, record["cam_t_m2c"])
-        name = names[record["obj_id"]]
-        bodies.append(
-            Body(
-                name=f"{name}#{place}",
-                model=name,
-                position=vec3(T_world_body[:3, 3]),
-                quaternion=quaternion(quaternion_of(T_world_body)),
-                scale=scale,
-            )
-        )
+    T_world_camera = recorded_pose(image.camera)
+    bodies = recorded_bodies(image, names, T_world_camera)
+    camera = recorded_camera(image, pixel_centre, T_world_camera)
     light = Light(direction=vec3(T_world_camera[:3, 2]), intensity=0.5, casts_shadow=False)
     return Scene(bodies=tuple(bodies), lights=(light,), ambient=(0.5, 0.5, 0.5), camera=camera)
-
-
-def _pose_of_camera(camera: dict[str, Any]) -> Array:
-    """Return ``T_world_camera``; where BOP gives no world, the camera is its origin."""
-    if "cam_R_w2c" not in camera:
-        return np.eye(4)
-    return invert(_rigid(camera["cam_R_w2c"], camera["cam_t_w2c"]))
-
-
-def rotation_and_scale(R_m2c: list[float]) -> tuple[Array, Vec3]:
-    """Return the rotation (3, 3) nearest to an annotated one, and the scale that it hides.
-
-    Annotated rotations need not be orthonormal: some of LM-O's have a determinant of 1.014, and
-    BOP's scripts drew the boxes with them as they stand. By polar decomposition R = Q P with a
-    rotation Q; the diagonal of P is taken as factors along the model's axes.
-    """
-    Q, P = polar(np.reshape(R_m2c, (3, 3)))
-    return Q, vec3(np.diag(P))
-
-
-def _rigid(R: ArrayLike, t_mm: list[float]) -> Array:
-    T = np.eye(4)
-    T[:3, :3] = np.reshape(R, (3, 3))
-    T[:3, 3] = np.array(t_mm) / MM
-    return T
 
 
 def _compare(image: BopImage, labels: dict[str, Any]) -> dict[tuple[int, int, int], float]:

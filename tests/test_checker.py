@@ -23,7 +23,11 @@ from simkit.labels import Annotator, View
 from simkit.options import varied
 from simkit.render import Frame, Probe, Renderer
 from simkit.render.bullet import Bullet
-from simkit.scene import Body, Camera, Scene, vec3
+from simkit.scene import Body, Camera, Light, Scene, vec3
+from simkit.sensors import Image, Shot
+from simkit.sensors.exposure import Exposure
+from simkit.sensors.noise import Noise
+from simkit.sensors.shutter import Shutter
 
 Checked = Callable[[str, type[Any]], list[Check]]
 
@@ -58,7 +62,7 @@ def failed(checks: list[Check]) -> dict[str, str]:
 
 OWN = [
     (kind, name)
-    for kind in ("scenes", "randomizers", "annotators", "renderers")
+    for kind in ("scenes", "randomizers", "annotators", "sensors", "renderers")
     for name in registry.names(kind)
     if kind != "renderers" or name == "bullet"
 ]
@@ -372,6 +376,140 @@ def test_a_renderer_that_does_not_work_is_not_tried(monkeypatch: pytest.MonkeyPa
     (check,) = check_plugin("bullet")
     assert not check.passed
     assert "(SIGSEGV); remedy: install libgl1" in check.detail
+
+
+# --- sensors
+
+
+class LatePhase(Exposure):
+    phase = "later"
+
+
+class HeatChannel(Exposure):
+    channels = frozenset({"heat"})
+
+
+class OddOutput(Exposure):
+    outputs: Mapping[str, str] = {"thermal": "heat"}
+
+
+class TooManyStops(Exposure):
+    def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
+        return {"stops": 5.0}
+
+
+class NumpyStops(Exposure):
+    def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
+        return {"stops": np.float32(0.1)}
+
+
+class TurnsOnLight(Shutter):
+    def mount(self, scene: Scene, params: Params) -> Scene:
+        return replace(super().mount(scene, params), lights=(Light(),))
+
+
+class Shrinks(Shutter):
+    def mount(self, scene: Scene, params: Params) -> Scene:
+        assert scene.camera is not None
+        return replace(scene, camera=replace(scene.camera, width=8))
+
+
+class Crops(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return super().process(image, params, shot)[:, 1:]
+
+
+class Widens(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return super().process(image, params, shot).astype(np.float64)
+
+
+class Overflows(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return image * np.float32(4.0)
+
+
+class Negative(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return image - np.float32(0.5)
+
+
+class GlobalNoise(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return image * np.float32(random.random())
+
+
+class FrozenNoise(Noise):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        shot.noise()
+        frozen = np.random.Generator(np.random.PCG64(1))
+        return image * frozen.random(image.shape, dtype=np.float32)
+
+
+class OneEyedNoise(Noise):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return super().process(image, params, replace(shot, eye=0))
+
+
+class BorrowedNoise(Noise):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        return super().process(image, params, replace(shot, name="jpeg"))
+
+
+class Undeclared(Exposure):
+    def measure(self, params: Params, shot: Shot) -> dict[str, Image]:
+        return {"extra": np.zeros((2, 2), dtype=np.uint8)}
+
+
+class WrongDepth(Exposure):
+    outputs: Mapping[str, str] = {"range": "depth"}
+    channels = frozenset({"depth"})
+
+    def measure(self, params: Params, shot: Shot) -> dict[str, Image]:
+        return {"range": -shot.frame.depth}
+
+
+class InPlaceExposure(Exposure):
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        image *= np.float32(0.5)
+        return image
+
+
+class CountingExposure(Exposure):
+    processed = 0
+
+    def process(self, image: Image, params: Params, shot: Shot) -> Image:
+        self.processed += 1
+        return image / np.float32(self.processed)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "check", "detail"),
+    [
+        (Lighting, "loads", "no subclass of simkit.sensors.Sensor"),
+        (LatePhase, "phase and stage", "'later'"),
+        (HeatChannel, "channels are ones", "heat"),
+        (OddOutput, "outputs are of kinds", "'heat'"),
+        (TooManyStops, "supports", "stops is 5.0"),
+        (NumpyStops, "survive JSON", "float32"),
+        (TurnsOnLight, "valid cameras", "more of the scene than its camera"),
+        (Shrinks, "valid cameras", "picture's size"),
+        (Crops, "shape and type", "(96, 127, 3)"),
+        (Widens, "shape and type", "float64"),
+        (Overflows, "shape and type", "above full well"),
+        (Negative, "shape and type", "below 0"),
+        (GlobalNoise, "no global randomness", "use the rng given"),
+        (FrozenNoise, "noise is another", "another image has the same noise"),
+        (OneEyedNoise, "noise is another", "another eye has the same noise"),
+        (BorrowedNoise, "noise is another", "another sensor's noise"),
+        (Undeclared, "measures what", "['extra'], and declares []"),
+        (WrongDepth, "measures what", "negative"),
+        (InPlaceExposure, "stay as they were", "changes the image"),
+        (CountingExposure, "are deterministic", "another order"),
+    ],
+)
+def test_broken_sensors(checked: Checked, plugin: type, check: str, detail: str) -> None:
+    _assert_found(checked("sensors", plugin), check, detail)
 
 
 # --- annotators

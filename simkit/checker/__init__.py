@@ -12,6 +12,7 @@ from simkit.checker.contract import Broken, Check
 from simkit.checker.randomizers import check_randomizer
 from simkit.checker.renderers import check_renderer
 from simkit.checker.scenes import check_scene_family
+from simkit.checker.sensors import check_sensor
 from simkit.errors import PluginError, did_you_mean
 
 __all__ = ["Broken", "Check", "check_plugin"]
@@ -20,6 +21,7 @@ CHECKERS = {
     "scenes": check_scene_family,
     "randomizers": check_randomizer,
     "renderers": check_renderer,
+    "sensors": check_sensor,
     "annotators": check_annotator,
 }
 """By kind of plug-in; each takes the registered name."""

@@ -80,8 +80,11 @@ def made(plugin: type[Any]) -> tuple[Check, Any]:
 
 
 def make(plugin: type[Any]) -> Any:
-    """Return a new plug-in object with default options and the embedded models."""
-    return plugin(build(plugin.Options, {}), models())
+    """Return a new plug-in object with default options and the embedded models, and its own."""
+    options, library = build(plugin.Options, {}), models()
+    if hasattr(plugin, "furnish"):
+        library = library.merged(plugin.furnish(options, ModelOptions()))
+    return plugin(options, library)
 
 
 @cache

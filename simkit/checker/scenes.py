@@ -9,7 +9,6 @@ from simkit.checker.contract import (
     loaded,
     made,
     make,
-    models,
     no_global_randomness,
     require,
     run_all,
@@ -94,7 +93,7 @@ def _build_is_deterministic(family: SceneFamily) -> None:
 def _models_are_known(family: SceneFamily) -> None:
     for seed in SEEDS:
         for body in family.build(_sampled(family, seed)).bodies:
-            known = body.model in models()
+            known = body.model in family.library
             require(known, f"seed {seed}: body '{body.name}' is of model '{body.model}', unknown")
 
 

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from simkit.cli.console import stdout, table
 
+KINDS = {"randomizers": "randomizer", "sensors": "sensor"}
+
 
 def command() -> None:
-    """List the registered randomizers and what they vary by default.
+    """List the registered randomizers and sensors, and what they vary by default.
 
     Example: simkit randomizers
     """
+    console = stdout()
+    for kind, singular in KINDS.items():
+        console.print(_listing(kind, singular))
+    console.print("change one: randomizers.NAME.KEY=VALUE; turn one off: randomizers.NAME=null")
+    console.print(
+        "sensors, none of which is on by default: sensors.NAME.KEY=VALUE, or sensors.NAME={}"
+    )
+
+
+def _listing(kind: str, singular: str) -> Any:
     from simkit import registry
-    from simkit.contracts import Randomizer
     from simkit.options import build, keys, varied_keys
 
-    made = table("randomizer", "key", "distribution", "unit", "what it is")
-    for name in registry.names("randomizers"):
-        plugin: type[Randomizer] = registry.load("randomizers", name)
+    made = table(singular, "key", "distribution", "unit", "what it is")
+    for name in registry.names(kind):
+        plugin: type[Any] = registry.load(kind, name)
         declared = {key.path: key.declared for key in keys(plugin.Options)}
         distributions = varied_keys(build(plugin.Options, {}))
         made.add_row(name, style="bold")
@@ -28,6 +40,4 @@ def command() -> None:
             made.add_row("", key, drawn, about.unit, about.help)
         if not distributions:
             made.add_row("", "(nothing that is declared)")
-    console = stdout()
-    console.print(made)
-    console.print("change one: randomizers.NAME.KEY=VALUE; turn one off: randomizers.NAME=null")
+    return made

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.assets.color import srgb_bytes, tone_map
+from simkit.assets.color import tone_mapped_bytes
 from simkit.assets.library import Library
 from simkit.contracts import NoOptions, Params
 from simkit.errors import PluginError
@@ -183,9 +183,16 @@ class Sensors:
             if not developed and PHASES.index(one.phase) >= PHASES.index("develop"):
                 developed = True
                 if one.phase != "develop":
-                    image = srgb_bytes(tone_map(image))
+                    image = tone_mapped_bytes(image)
             image = one.process(image, params[name], _named(shot, name))
-        return image if developed else srgb_bytes(tone_map(image))
+        return image if developed else tone_mapped_bytes(image)
+
+
+def camera_of(scene: Scene) -> Camera:
+    """Return the scene's camera; raise `PluginError` if none was placed."""
+    if scene.camera is None:
+        raise PluginError("no camera was placed, though a plug-in's places_camera says so")
+    return scene.camera
 
 
 def _named(shot: Shot, name: str) -> Shot:
