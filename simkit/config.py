@@ -8,7 +8,7 @@ for on this machine). No order in a config means anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,10 @@ def load_raw(
         source = source.to_dict()
     try:
         raw = read_yaml(Path(source)) if isinstance(source, str | Path) else dict(source or {})
-        merged = OmegaConf.merge(OmegaConf.create(raw), _overrides(overrides))
-        data = OmegaConf.to_container(merged, resolve=True)
+        node = OmegaConf.create(raw)
+        for key, value in _overrides(overrides):
+            OmegaConf.update(node, key, value, merge=False)
+        data = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException as error:
         place = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
         raise ConfigError(f"{place}{str(error).splitlines()[0]}") from None
@@ -196,14 +198,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return dict(OmegaConf.to_container(data))  # type: ignore[arg-type]
 
 
-def _overrides(overrides: Iterable[str]) -> DictConfig:
-    items = list(overrides)
-    for item in items:
-        if "=" not in item or item.startswith("="):
+def _overrides(overrides: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Yield key and value of ``key=value`` strings; a value takes the place of what stands there."""
+    for item in overrides:
+        key, equals, _ = item.partition("=")
+        if not equals or not key:
             raise ConfigError(
                 f"'{item}': is no override; write key=value, e.g. randomizers.light=null"
             )
-    return OmegaConf.from_dotlist(items)
+        try:
+            value = OmegaConf.from_dotlist([item])
+        except yaml.YAMLError as error:
+            problem = getattr(error, "problem", None) or error
+            raise ConfigError(f"'{item}': its value is no valid YAML: {problem}") from None
+        for part in key.split("."):
+            value = value[part]
+        yield key, value
 
 
 def _plugin(

@@ -250,3 +250,14 @@ def test_opening_what_is_no_data_set(tmp_path: Path) -> None:
         with pytest.raises(SimkitError, match=r"has no dataset\.json") as caught:
             simkit.open_dataset(folder)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_override_of_broken_yaml() -> None:
+    with pytest.raises(ConfigError, match="its value is no valid YAML"):
+        load_config({}, ["scene.objects={integer: [1"])
+
+
+def test_an_override_takes_the_place_of_a_distribution() -> None:
+    config = {"randomizers": {"material": {"background": {"choice": {"values": ["noise", "wood"]}}}}}
+    loaded = load_config(config, ["randomizers.material.background={choice: [wood]}"])
+    assert loaded.randomizers["material"].background.support == ("wood",)

@@ -31,8 +31,12 @@ GREY: Vec3 = vec3(srgb_to_linear((0.7, 0.7, 0.7)))
 _GLTF = (".glb", ".gltf")
 
 
-def read_parts(path: Path) -> tuple[list[Part], list[str]]:
+def read_parts(path: Path, colored: bool = False) -> tuple[list[Part], list[str]]:
     """Return the parts of a mesh file in its own unit and frame, and what was left out of it.
+
+    Args:
+        path: the mesh file.
+        colored: whether the caller has a colour for it, if its own material file is missing.
 
     Raises:
         AssetError: the file, or one that it refers to, is missing, cannot be read, or has no faces
@@ -45,7 +49,7 @@ def read_parts(path: Path) -> tuple[list[Part], list[str]]:
         )
     if not path.is_file():
         raise AssetError(f"{path}: the file is not there; check the path")
-    notes = check_references(path)
+    notes = check_references(path, colored)
     parts: list[Part] = []
     for T, mesh in _meshes(path):
         part, remarks = _part(path, mesh)

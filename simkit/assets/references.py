@@ -21,15 +21,19 @@ _UNSIGNED_SHORT = 5123
 _HEADER_LINES = 200
 
 
-def check_references(path: Path) -> list[str]:
+def check_references(path: Path, colored: bool = False) -> list[str]:
     """Check the files that the mesh file `path` refers to; return remarks about its materials.
+
+    Args:
+        path: the mesh file.
+        colored: whether its user has a colour for it, so that a missing material file is a remark.
 
     Raises:
         AssetError: a file is missing or an image cannot be read.
     """
     ending = path.suffix.lower()
     if ending == ".obj":
-        return _check_obj(path)
+        return _check_obj(path, colored)
     if ending == ".ply":
         _check_ply(path)
     if ending in (".glb", ".gltf"):
@@ -50,7 +54,7 @@ def check_image(path: Path, image: Path, named_by: str) -> None:
         ) from None
 
 
-def _check_obj(path: Path) -> list[str]:
+def _check_obj(path: Path, colored: bool) -> list[str]:
     known: set[str] = set()
     libraries, used = [], []
     with path.open(encoding="utf-8", errors="replace") as lines:
@@ -64,6 +68,10 @@ def _check_obj(path: Path) -> list[str]:
             f"{path}: names {len(set(libraries))} material files (mtllib); join them into one"
         )
     for name in libraries[:1]:
+        if colored and not (path.parent / name).is_file():
+            return [
+                f"{path}: its material file {name} is not there; drawn in the colour given for it"
+            ]
         _check_there(path, path.parent / name, "mtllib", "material file")
         known |= _check_mtl(path, path.parent / name)
     unknown = sorted(set(used) - known)

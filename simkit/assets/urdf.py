@@ -1,8 +1,8 @@
-"""URDF files as one rigid model: all links at zero joint angles.
+"""URDF files: as one rigid model with all links at zero joint angles, or link by link.
 
 Read with the standard library's XML parser. `yourdfpy` is the well-kept alternative; it brings 27
-packages (``trimesh[easy]`` with shapely, manifold3d, httpx, ...), and only poses at zero, which are
-products of the joints' origins, and looks are needed here. PyBullet's own loader prints its
+packages (``trimesh[easy]`` with shapely, manifold3d, httpx, ...), and only kinematics, which are
+products of joints' transforms, and looks are needed here. PyBullet's own loader prints its
 complaints to the terminal, and takes a missing mesh file for an empty one.
 
 How looks are taken: a mesh with a texture or colours of its own keeps them; everything else gets
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from simkit.assets.color import srgb_to_linear
+from simkit.assets.joints import MOVING, Joint, LinkTree
 from simkit.assets.parts import Part, moved
 from simkit.assets.reading import GREY, read_parts
 from simkit.errors import AssetError
@@ -48,7 +49,7 @@ def read_urdf(path: Path) -> tuple[list[Part], list[str]]:
         AssetError: the file is no URDF, its links are no tree, or a mesh file cannot be used.
     """
     robot = _parse(path)
-    poses = _poses(robot)
+    poses = _tree(robot).poses({})
     for tag in ("visual", "collision"):
         shapes = [
             (poses[link.get("name", "")], shape)
@@ -58,6 +59,31 @@ def read_urdf(path: Path) -> tuple[list[Part], list[str]]:
         if shapes:
             return _read_shapes(robot, shapes, tag)
     raise AssetError(f"{path}: no link has a <visual> or <collision>; add one")
+
+
+def read_tree(path: Path) -> LinkTree:
+    """Return the links and joints alone; `AssetError` if the file is no URDF, or no tree."""
+    return _tree(_parse(path))
+
+
+def read_links(path: Path) -> tuple[LinkTree, dict[str, list[Part]], list[str]]:
+    """Return the links and joints, the parts [m] of each link that is seen, in its frame, and remarks.
+
+    Raises:
+        AssetError: as `read_urdf` does, or no link has a <visual>.
+    """
+    robot = _parse(path)
+    tree = _tree(robot)
+    parts: dict[str, list[Part]] = {}
+    notes: list[str] = []
+    for link in robot.root.findall("link"):
+        shapes = [(np.eye(4), shape) for shape in link.findall("visual")]
+        if shapes:
+            parts[link.get("name", "")], remarks = _read_shapes(robot, shapes, "visual")
+            notes += remarks
+    if not parts:
+        raise AssetError(f"{path}: no link has a <visual>; add one")
+    return tree, parts, notes
 
 
 def _read_shapes(
@@ -98,32 +124,56 @@ def _parse(path: Path) -> _Robot:
     return _Robot(path, root, colors)
 
 
-def _poses(robot: _Robot) -> dict[str, Float]:
-    """Return ``T_root_link`` (4, 4) of each link by name."""
+def _tree(robot: _Robot) -> LinkTree:
     names = [link.get("name", "") for link in robot.root.findall("link")]
     if not names:
         raise AssetError(f"{robot.path}: has no <link>; add one with a <visual>")
-    joints: dict[str, tuple[str, Float]] = {}
-    for joint in robot.root.findall("joint"):
-        parent, child = (_link_of(robot, joint, tag, names) for tag in ("parent", "child"))
-        if child in joints:
-            raise AssetError(f"{robot.path}: link '{child}' is the child of two joints; remove one")
-        joints[child] = parent, _origin(robot, joint)
+    joints: dict[str, Joint] = {}
+    for element in robot.root.findall("joint"):
+        joint = _joint(robot, element, names)
+        if joint.child in joints:
+            raise AssetError(
+                f"{robot.path}: link '{joint.child}' is the child of two joints; remove one"
+            )
+        joints[joint.child] = joint
     roots = [name for name in names if name not in joints]
     if len(roots) != 1:
         raise AssetError(
             f"{robot.path}: has {len(roots)} root links ({', '.join(roots)}); "
             "join them with fixed joints to one tree"
         )
-    poses = {roots[0]: np.eye(4)}
-    while len(poses) < len(names):
-        ready = [n for n, (parent, _) in joints.items() if n not in poses and parent in poses]
+    ordered: list[Joint] = []
+    placed = {roots[0]}
+    while len(placed) < len(names):
+        ready = [j for j in joints.values() if j.child not in placed and j.parent in placed]
         if not ready:
             raise AssetError(f"{robot.path}: its joints form a loop; a URDF is a tree")
-        for name in ready:
-            parent, T_parent_link = joints[name]
-            poses[name] = poses[parent] @ T_parent_link
-    return poses
+        ordered += ready
+        placed |= {joint.child for joint in ready}
+    return LinkTree(str(robot.path), roots[0], tuple(names), tuple(ordered))
+
+
+def _joint(robot: _Robot, element: ET.Element, names: list[str]) -> Joint:
+    parent, child = (_link_of(robot, element, tag, names) for tag in ("parent", "child"))
+    kind = element.get("type", "")
+    name, T = element.get("name", ""), _origin(robot, element)
+    if kind not in MOVING:
+        return Joint(name, kind, parent, child, T, np.zeros(3))
+    along, limit, mimic = (element.find(tag) for tag in ("axis", "limit", "mimic"))
+    axis = np.array([1.0, 0.0, 0.0])  # URDF's default
+    if along is not None:
+        axis = np.array(_numbers(robot, along, "xyz", 3, (1.0, 0.0, 0.0)))
+    if not axis.any():
+        raise AssetError(f"{robot.path}: joint '{name}' moves, but its <axis> is zero; correct it")
+    limits, follows = None, None
+    if limit is not None:
+        low, high = (_numbers(robot, limit, end, 1, (0.0,))[0] for end in ("lower", "upper"))
+        limits = low, high
+    if mimic is not None:
+        factor = _numbers(robot, mimic, "multiplier", 1, (1.0,))[0]
+        offset = _numbers(robot, mimic, "offset", 1, (0.0,))[0]
+        follows = mimic.get("joint", ""), factor, offset
+    return Joint(name, kind, parent, child, T, axis / np.linalg.norm(axis), limits, follows)
 
 
 def _link_of(robot: _Robot, joint: ET.Element, tag: str, names: list[str]) -> str:
@@ -157,7 +207,7 @@ def _shape(robot: _Robot, shape: ET.Element) -> tuple[list[Part], list[str]]:
 def _mesh(robot: _Robot, body: ET.Element, color: Vec3 | None) -> tuple[list[Part], list[str]]:
     file = _resolve(robot.path, body.get("filename", ""))
     try:
-        parts, notes = read_parts(file)
+        parts, notes = read_parts(file, colored=color is not None)
     except AssetError as error:
         raise AssetError(f"{robot.path}: {error}") from None
     T = np.diag([*_numbers(robot, body, "scale", 3, (1.0, 1.0, 1.0)), 1.0])

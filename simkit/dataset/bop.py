@@ -19,6 +19,9 @@ from simkit.errors import DatasetError
 IMAGE_FOLDERS = ("rgb", "gray")
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
+MM = 1000.0
+"""Millimetres, BOP's unit, in a metre."""
+
 
 @dataclass(frozen=True)
 class BopImage:
@@ -30,6 +33,7 @@ class BopImage:
         camera: its record of ``scene_camera.json``.
         gt: its records of ``scene_gt.json``, one an instance.
         gt_info: those of ``scene_gt_info.json``, or None.
+        pixels: width and height of an image that has no file.
     """
 
     scene_id: int
@@ -38,9 +42,12 @@ class BopImage:
     camera: dict[str, Any]
     gt: list[dict[str, Any]]
     gt_info: list[dict[str, Any]] | None
+    pixels: tuple[int, int] | None = None
 
     def size(self) -> tuple[int, int]:
         """Return width and height [px], read from the file's header."""
+        if self.pixels is not None:
+            return self.pixels
         with Image.open(self.path) as image:
             return image.size
 
