@@ -11,6 +11,7 @@ import pytest
 import trimesh
 
 import simkit
+from simkit.config import load_config
 from simkit.errors import AssetError, ConfigError, SimkitError
 
 Row = tuple[Any, list[str], type[SimkitError], list[str]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,21 +14,21 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from simkit.assets.backdrop import backdrop_image
 from simkit.assets.library import Library
 from simkit.errors import RenderError
 from simkit.options import setting
 from simkit.render import Frame, Renderer
 from simkit.render.gl import blocks
-from simkit.render.gl.bodies import prepare
+from simkit.render.gl.blur import Aim, aimed, blurs, sub_frames
 from simkit.render.gl.context import REMEDY, driver_name, is_hardware, open_context
 from simkit.render.gl.lens import draw_with_lens
-from simkit.render.gl.lights import bounced, draw_depths, lighting_of, sky_block, sky_maps
-from simkit.render.gl.passes import Passes, Ready, Tile
+from simkit.render.gl.passes import Passes, Tile
 from simkit.render.gl.programs import Programs
 from simkit.render.gl.smoothing import smooth_edges
+from simkit.render.gl.stage import Stage
 from simkit.render.gl.store import Store
 from simkit.render.gl.targets import Readback, Targets, make_targets, read
-from simkit.render.prefilter import prefilter, split_sum_table
 from simkit.scene import Camera, Scene
 
 ATLAS_SIDE = 2048
@@ -49,7 +50,12 @@ class GlOptions:
         allowed=("auto", "samples", "shape"),
         help="anti-aliased by five samples (slow on llvmpipe), or by their shape; auto: samples on a GPU",
     )
-    shadow_map: int = setting(1024, unit="texels", low=64, high=8192, help="a shadow map's side")
+    blur_samples: int = setting(
+        16, low=1, high=256, help="pictures whose mean is one that lens or exposure blur"
+    )
+    shadow_map: int = setting(
+        1024, unit="texels", low=64, high=8192, help="a shadow map's side, at most"
+    )
     occlusion: bool = setting(True, help="bodies keep the environment's light from each other")
     occlusion_reach: float = setting(
         20.0, unit="m", low=0.0, help="farther bodies hide nothing of the environment"
@@ -57,7 +63,9 @@ class GlOptions:
     anisotropy: float = setting(
         8.0, low=1.0, high=16.0, help="of texture filtering on a GPU; llvmpipe is too slow for it"
     )
-    memory: float = setting(1024.0, unit="MiB", low=16.0, help="for meshes and textures kept")
+    memory: float = setting(
+        0.0, unit="MiB", low=0.0, help="for meshes and textures kept; 0: 1024 on a GPU, else 128"
+    )
 
 
 class Gl(Renderer):
@@ -71,7 +79,6 @@ class Gl(Renderer):
         {"rgb", "depth", "instance", "normal", "object_coords", "triangle", "barycentric"}
     )
     ignores = (
-        "aperture, exposure and velocities",
         "reflections of bodies in each other",
         "light from body to body, but for one colour in an environment's shade",
     )
@@ -84,16 +91,16 @@ class Gl(Renderer):
         by_samples = self.hardware if options.edges == "auto" else options.edges == "samples"
         self._sampled = options.antialias and by_samples
         self._smoothed = options.antialias and not by_samples
-        self._anisotropic = self.hardware and options.anisotropy > 1
-        anisotropy = options.anisotropy if self._anisotropic else 1.0
-        self._store = Store(self._context, int(options.memory * 2**20), anisotropy)
+        anisotropic = self.hardware and options.anisotropy > 1
+        anisotropy = options.anisotropy if anisotropic else 1.0
+        memory = options.memory or (1024.0 if self.hardware else 128.0)
+        self._store = Store(self._context, int(memory * 2**20), anisotropy)
         self._passes = Passes(self._context, self._programs)
         self._targets: OrderedDict[tuple[Any, ...], Targets] = OrderedDict()
-        self._lights = self._context.buffer(reserve=blocks.LIGHTS.itemsize)
-        self._sky = self._context.buffer(reserve=blocks.SKY_MAPS * blocks.SKY.itemsize)
-        self._bodies: moderngl.Buffer | None = None
-        self._atlases: dict[str, tuple[moderngl.Texture, moderngl.Framebuffer]] = {}
-        self._loaded: tuple[Scene, bool, Ready] | None = None
+        self._behind: tuple[NDArray[np.float32], moderngl.Texture] | None = None
+        self._stage = Stage(
+            self._context, self._programs, self._store, library, options, anisotropic
+        )
 
     @property
     def driver(self) -> str:
@@ -121,62 +128,139 @@ class Gl(Renderer):
                 raise RenderError(
                     "gl: has no rolling shutter (Camera.readout); use backend 'embree'"
                 )
-            if camera.model != "pinhole":
-                return draw_with_lens(self, scene, camera, channels)
-            return self._frame(scene, self.arrays(scene, camera, channels), channels)
+            if "rgb" in channels and blurs(scene, camera):
+                return self._blurred(scene, camera, channels)
+            return self._sharp(scene, camera, channels)
+
+    def _sharp(
+        self, scene: Scene, camera: Camera, channels: frozenset[str], aim: Aim | None = None
+    ) -> Frame:
+        """Return a frame; with an aim, one of those that make a blurred one."""
+        if camera.model != "pinhole":
+            return draw_with_lens(self, scene, camera, channels, aim)
+        behind = self._backdrop(scene, camera) if "rgb" in channels else None
+        view = camera if aim is None else aimed(camera, aim, camera.focus_distance)
+        arrays = self.arrays(scene, view, channels, aim is None, behind)
+        return self._frame(scene, arrays, channels)
+
+    def _blurred(self, scene: Scene, camera: Camera, channels: frozenset[str]) -> Frame:
+        """Return a frame whose labels are those of the exposure's middle and the lens' centre."""
+        labels = channels - {"rgb"}
+        found = self._sharp(scene, camera, labels).channels if labels else {}
+        count = self.options.blur_samples
+        total = np.zeros((camera.height, camera.width, 3))
+        for then, moved, aim in sub_frames(scene, camera, count, self.options.antialias):
+            total += self._sharp(then, moved, frozenset({"rgb"}), aim).rgb
+        return Frame({**found, "rgb": (total / count).astype(np.float32)})
+
+    def _backdrop(self, scene: Scene, camera: Camera) -> NDArray[np.float32] | None:
+        if scene.backdrop is None:
+            return None
+        return backdrop_image(scene.backdrop, camera.width, camera.height)
 
     def arrays(
-        self, scene: Scene, camera: Camera, names: frozenset[str]
+        self,
+        scene: Scene,
+        camera: Camera,
+        names: frozenset[str],
+        smooth: bool = True,
+        behind: NDArray[np.float32] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Return what a pinhole sees: (H, W) or (H, W, 3), for `draw` and lenses."""
-        ready = self._ready(scene, "rgb" in names)
-        targets = self._target(camera.width, camera.height, self._names(names))
-        self._passes.draw(ready, [Tile(0, 0, camera)], targets, self._sampled)
-        return self._smooth(read(targets, self._read_names(names)))
+        """Return what a pinhole sees: (H, W) or (H, W, 3).
+
+        Args:
+            scene: what to draw.
+            camera: the pinhole.
+            names: of channels.
+            smooth: whether colours are anti-aliased, if the options say so.
+            behind: image (H, W, 3) that shows where no body is.
+        """
+        ready = self._stage.ready(scene, [camera], "rgb" in names)
+        drawn = self._names(names) if smooth else _asked(names)
+        targets = self._target(camera.width, camera.height, drawn)
+        texture = self._image(behind)
+        sampled = self._sampled and smooth
+        self._passes.draw(ready, [Tile(0, 0, camera)], targets, sampled, texture)
+        arrays = read(targets, self._read_names(names) if smooth else drawn)
+        return self._smooth(arrays) if smooth else arrays
+
+    def _image(self, behind: NDArray[np.float32] | None) -> moderngl.Texture | None:
+        """Return an image on the GPU; one that was there last stays."""
+        if behind is None:
+            return None
+        if self._behind is None or self._behind[0] is not behind:
+            if self._behind is not None:
+                self._behind[1].release()
+            height, width = behind.shape[:2]
+            texture = self._context.texture((width, height), 3, behind, dtype="f4")
+            texture.repeat_x = texture.repeat_y = False
+            self._behind = behind, texture
+        return self._behind[1]
 
     def render_many(
         self, scene: Scene, cameras: Iterable[Camera], channels: Iterable[str]
     ) -> list[Frame]:
         """Return what each camera sees; pinholes of one size are drawn together.
 
-        That is, into one target, unless colours are to be anti-aliased. While one target is read
-        back the next is drawn.
+        That is, into one target, while the one before is read back.
 
         Raises:
             RenderError: a channel is not offered.
         """
         cameras, asked = list(cameras), frozenset(channels)
         plain = {(camera.width, camera.height, camera.model) for camera in cameras}
-        if len(plain) != 1 or cameras[0].model != "pinhole" or asked - self.channels:
+        single = len(plain) != 1 or cameras[0].model != "pinhole" or asked - self.channels
+        if single or any(blurs(scene, camera) or camera.readout > 0 for camera in cameras):
             return [self.render(scene, camera, asked) for camera in cameras]
         with self._context:
             return list(self._many(scene, cameras, asked))
+
+    def draw_only(self, scene: Scene, cameras: Iterable[Camera], channels: Iterable[str]) -> None:
+        """Draw what `render_many` does for pinholes of one size, and read nothing back.
+
+        It waits until all is drawn: for timing, without the way back to the processor.
+        """
+        with self._context:
+            for draw in self._draws(scene, list(cameras), frozenset(channels))[1]:
+                draw()
+            self._context.finish()
+
+    def _draws(
+        self, scene: Scene, cameras: list[Camera], channels: frozenset[str]
+    ) -> tuple[Targets, list[Callable[[], list[Tile]]]]:
+        """Return a target, and calls that draw the views into it, as many at a time as it takes."""
+        width, height = cameras[0].width, cameras[0].height
+        columns = min(max(ATLAS_SIDE // width, 1), len(cameras))
+        rows = min(max(ATLAS_SIDE // height, 1), -(-len(cameras) // columns))
+        size = min(columns * rows, blocks.MAX_VIEWS)
+        colored = "rgb" in channels
+        behind = self._image(self._backdrop(scene, cameras[0])) if colored else None
+        targets = self._target(columns * width, rows * height, self._names(channels))
+
+        def draw(group: list[Camera]) -> list[Tile]:
+            tiles = [
+                Tile(k % columns * width, k // columns * height, camera)
+                for k, camera in enumerate(group)
+            ]
+            ready = self._stage.ready(scene, group, colored)
+            self._passes.draw(ready, tiles, targets, self._sampled, behind)
+            return tiles
+
+        starts = range(0, len(cameras), size)
+        return targets, [partial(draw, cameras[start : start + size]) for start in starts]
 
     def _many(
         self, scene: Scene, cameras: list[Camera], channels: frozenset[str]
     ) -> Iterator[Frame]:
         width, height = cameras[0].width, cameras[0].height
-        columns = max(ATLAS_SIDE // width, 1)
-        columns = min(columns, len(cameras))
-        rows = min(max(ATLAS_SIDE // height, 1), -(-len(cameras) // columns))
-        if self.options.antialias and "rgb" in channels:
-            columns = rows = 1  # edges are found view by view
-        size = min(columns * rows, blocks.MAX_VIEWS)
-        ready = self._ready(scene, "rgb" in channels)
-        targets = self._target(columns * width, rows * height, self._names(channels))
+        targets, draws = self._draws(scene, cameras, channels)
         names = self._read_names(channels)
-        pair = [Readback(self._context, targets, names) for _ in range(2)]
-        starts = range(0, len(cameras), size)
-        groups = [cameras[start : start + size] for start in starts]
+        pair = [Readback(self._context, targets, names) for _ in range(min(2, len(draws)))]
         tiles: list[list[Tile]] = []
         try:
-            for number, group in enumerate([*groups, []]):
-                if group:
-                    tiles.append(
-                        [Tile(k % columns * width, k // columns * height, camera)
-                         for k, camera in enumerate(group)]
-                    )  # fmt: skip
-                    self._passes.draw(ready, tiles[-1], targets, self._sampled)
+            for number in range(len(draws) + 1):
+                if number < len(draws):
+                    tiles.append(draws[number]())
                     pair[number % 2].start()
                 if number > 0:
                     arrays = pair[(number - 1) % 2].arrays()
@@ -213,87 +297,6 @@ class Gl(Renderer):
                 self._targets.popitem(last=False)[1].release()
         self._targets.move_to_end(key)
         return self._targets[key]
-
-    def _ready(self, scene: Scene, colored: bool) -> Ready:
-        """Return the scene on the GPU; it stays there for further views."""
-        last = self._loaded
-        if last is not None and (last[1] or not colored) and _same(last[0], scene):
-            return last[2]
-        bodies, data = prepare(scene, self.library, self._store)
-        if self._bodies is None or self._bodies.size < data.nbytes:
-            if self._bodies is not None:
-                self._bodies.release()
-            self._bodies = self._context.buffer(reserve=max(data.nbytes, 64 * blocks.BODY_STRIDE))
-        if data.nbytes:
-            self._bodies.orphan()
-            self._bodies.write(data.tobytes())
-        ready = Ready(bodies, self._bodies, frozenset(), [], scene.background)
-        if colored:
-            self._light(scene, ready)
-        self._store.trim(in_use=5 * len(bodies) + 8)
-        self._loaded = (scene, colored, ready)
-        return ready
-
-    def _light(self, scene: Scene, ready: Ready) -> None:
-        side = self.options.shadow_map
-        lighting = lighting_of(scene, ready.bodies, side)
-        features = set(lighting.features)
-        context = self._context
-        context.enable_only(moderngl.DEPTH_TEST)
-        context.depth_func = "<="
-        if lighting.maps:
-            texture, target = self._atlas("shadow", lighting.columns * side, lighting.rows * side)
-            draw_depths(
-                target, self._programs.depth(), ready.buffer, lighting.maps, lighting.casters, side
-            )
-            ready.samplers.append((texture, "shadow_atlas"))
-        if scene.environment is not None and scene.environment.intensity > 0:
-            features.add("ENVIRONMENT")
-            maps = prefilter(scene.environment)
-            lighting.block["irradiance"][:, :3] = maps.irradiance
-            image = self._store.floats(("environment", scene.environment), maps.image)
-            levels = self._store.floats(("levels", scene.environment), maps.specular)
-            ready.samplers += [(image, "environment_image"), (levels, "environment_levels")]
-            if self.options.occlusion and len(ready.bodies) > 1:
-                features.add("OCCLUSION")
-                lighting.block["bounce"][:3] = bounced(scene, ready.bodies, maps.irradiance)
-                sky = self._sky_atlas(ready, maps.irradiance)
-                ready.samplers.append((sky, "sky_atlas"))
-        if features & {"AMBIENT", "ENVIRONMENT"}:
-            table = self._store.floats("split sum", split_sum_table(), repeat=False)
-            ready.samplers.append((table, "split_sum"))
-        self._lights.orphan()
-        self._lights.write(lighting.block.tobytes())
-        self._lights.bind_to_uniform_block(blocks.LIGHT_BLOCK)
-        self._sky.bind_to_uniform_block(blocks.SKY_BLOCK)
-        if self._anisotropic:
-            features.add("ANISOTROPIC")
-        ready.features, ready.light_calls = frozenset(features), lighting.calls
-
-    def _sky_atlas(self, ready: Ready, coefficients: NDArray[np.float32]) -> moderngl.Texture:
-        tile, columns = blocks.SKY_TILE, blocks.SKY_COLUMNS
-        maps = sky_maps(ready.bodies, self.options.occlusion_reach)
-        self._sky.write(sky_block(maps, coefficients).tobytes())
-        rows = -(-len(maps) // columns)
-        texture, target = self._atlas("sky", columns * tile, rows * tile)
-        placed = [(m, k % columns * tile, k // columns * tile) for k, m in enumerate(maps)]
-        casters = [ready.bodies] * len(maps)
-        draw_depths(target, self._programs.depth(), ready.buffer, placed, casters, tile)
-        return texture
-
-    def _atlas(
-        self, name: str, width: int, height: int
-    ) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
-        held = self._atlases.get(name)
-        if held is None or held[0].size != (width, height):
-            if held is not None:
-                held[1].release()
-                held[0].release()
-            texture = self._context.depth_texture((width, height))
-            texture.compare_func = ""
-            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-            held = self._atlases[name] = (texture, self._context.framebuffer([], texture))
-        return held
 
     def _frame(
         self, scene: Scene, arrays: dict[str, NDArray[Any]], channels: frozenset[str]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import moderngl
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from simkit.assets.color import linear_of_bytes
 from simkit.assets.library import Library
@@ -29,7 +30,6 @@ class Drawn:
         textures: (texture, unit) to bind.
         box: (8, 3) corners [m, world] of its model's box.
         slab: whether its mesh is that box: it cannot hide one part of itself from light.
-        mean_color: linear RGB (3,), about.
     """
 
     buffers: MeshBuffers
@@ -38,15 +38,15 @@ class Drawn:
     textures: tuple[tuple[moderngl.Texture, int], ...]
     box: Array
     slab: bool
-    mean_color: Array
 
 
 def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], np.ndarray]:
     """Return the bodies in order, and their blocks."""
     data = np.zeros(len(scene.bodies), dtype=blocks.BODY)
+    meshes = [library[body.model].mesh for body in scene.bodies]
+    boxes = _place(scene, meshes, data)
     drawn = []
-    for place, body in enumerate(scene.bodies):
-        mesh = library[body.model].mesh
+    for place, (body, mesh) in enumerate(zip(scene.bodies, meshes, strict=True)):
         _fill(data[place], body, mesh, place + 1)
         features, textures = _look(data[place], body, mesh, store)
         drawn.append(
@@ -55,9 +55,8 @@ def prepare(scene: Scene, library: Library, store: Store) -> tuple[list[Drawn], 
                 offset=place * blocks.BODY_STRIDE,
                 features=features,
                 textures=textures,
-                box=_box(body, mesh),
+                box=boxes[place],
                 slab=_is_slab(mesh),
-                mean_color=_mean_color(body, mesh),
             )
         )
     return drawn, data
@@ -106,19 +105,32 @@ def _behind_all(slab: Drawn, bodies: list[Drawn], direction: Array, position: Ar
     return False
 
 
+def _place(scene: Scene, meshes: list[Mesh], data: np.ndarray) -> Array:
+    """Fill in the bodies' matrices; return the corners (N, 8, 3) [m, world] of their boxes."""
+    if not meshes:
+        return np.zeros((0, 8, 3))
+    turns = Rotation.from_quat([body.quaternion for body in scene.bodies]).as_matrix()
+    scales = np.array([body.scale for body in scene.bodies])[:, None, :]
+    positions = np.array([body.position for body in scene.bodies])
+    model, normal = turns * scales, turns / scales
+    data["world_from_model"][:, :3, :3] = model.transpose(0, 2, 1)
+    data["world_from_model"][:, 3, :3] = positions
+    data["world_from_model"][:, 3, 3] = 1.0
+    data["world_from_normal"][:, :3, :3] = normal.transpose(0, 2, 1)
+    data["scale"][:, :3] = scales[:, 0]
+    bounds = np.array([mesh.bounds for mesh in meshes], dtype=np.float64)
+    corners = bounds[:, _CORNERS, np.arange(3)]
+    return np.asarray(corners @ model.transpose(0, 2, 1) + positions[:, None])
+
+
+_CORNERS = np.arange(8)[:, None] >> np.arange(3) & 1
+"""(8, 3): whether a box' corner lies at the low or the high end of each axis."""
+
+
 def _fill(block: np.ndarray, body: Body, mesh: Mesh, instance: int) -> None:
-    T = body.T_world_body
-    scale = np.asarray(body.scale)
-    model = T.copy()
-    model[:3, :3] *= scale
-    normal = np.eye(4)
-    normal[:3, :3] = T[:3, :3] / scale
     material = body.material
     kept = material.own_look or material.texture is not None  # as box_mapped keeps it
     own = mesh.base_color if kept else (1.0, 1.0, 1.0)
-    block["world_from_model"] = model.T
-    block["world_from_normal"] = normal.T
-    block["scale"][:3] = scale
     block["surface"] = (*np.multiply(material.base_color, own), material.roughness)
     block["tiling"][0] = material.texture.size if material.texture else 1.0
     block["tiling"][1] = material.normal_map.size if material.normal_map else 1.0
@@ -152,15 +164,6 @@ def _look(
     return frozenset(features), tuple(textures)
 
 
-def _box(body: Body, mesh: Mesh) -> Array:
-    low, high = mesh.bounds
-    corners = np.array(
-        [[(low, high)[k >> a & 1][a] for a in range(3)] for k in range(8)], dtype=np.float64
-    )
-    T = body.T_world_body
-    return np.asarray((corners * np.asarray(body.scale)) @ T[:3, :3].T + T[:3, 3])
-
-
 def _is_slab(mesh: Mesh) -> bool:
     if len(mesh.vertices) > 64:
         return False
@@ -169,7 +172,8 @@ def _is_slab(mesh: Mesh) -> bool:
     return bool(at_end.all())
 
 
-def _mean_color(body: Body, mesh: Mesh) -> Array:
+def mean_color(body: Body, mesh: Mesh) -> Array:
+    """Return a body's linear RGB (3,), about."""
     material = body.material
     color = np.asarray(material.base_color, dtype=np.float64)
     if material.texture is not None:

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.cameras import camera_rays, is_wide
+from simkit.assets.backdrop import backdrop_image
+from simkit.cameras import camera_rays, is_wide, project_points
+from simkit.errors import RenderError
 from simkit.geometry import Array, quaternion_of
 from simkit.render import Frame
+from simkit.render.gl.blur import Aim, aimed
 from simkit.scene import Camera, Scene, matrix3, quaternion, vec3
 
 if TYPE_CHECKING:
@@ -62,19 +66,44 @@ class _Side:
     place: NDArray[np.float32]
 
 
-def draw_with_lens(renderer: Gl, scene: Scene, camera: Camera, channels: frozenset[str]) -> Frame:
-    """Return the frame of a camera that is no pinhole."""
-    rays, sides = _sides(camera.model, camera.cam_K, camera.distortion, camera.width, camera.height)
+def draw_with_lens(
+    renderer: Gl, scene: Scene, camera: Camera, channels: frozenset[str], aim: Aim | None = None
+) -> Frame:
+    """Return the frame of a camera that is no pinhole; as one of a blurred one's, if it has an aim.
+
+    Raises:
+        RenderError: the aim is through an opening, and the camera sees too much for one view.
+    """
+    key = camera.model, camera.cam_K, camera.distortion, camera.width, camera.height
+    rays, sides = _sides(*key)
+    if aim is not None and any(aim.lens) and len(sides) > 1:
+        raise RenderError(
+            f"gl: a {camera.model} camera that sees more than {2 * math.degrees(ONE_VIEW):.0f} "
+            "degrees has no aperture; use backend 'embree'"
+        )
     shape = (camera.height, camera.width)
     found: dict[str, NDArray[Any]] = {}
-    for side in sides:
-        view = _pinhole(camera, side)
-        arrays = renderer.arrays(scene, view, _needed(channels))
+    image = None
+    if scene.backdrop is not None and "rgb" in channels:
+        image = backdrop_image(scene.backdrop, camera.width, camera.height)
+        found["rgb"] = image.reshape(-1, 3).copy()
+    for number, side in enumerate(sides):
+        view = drawn = _pinhole(camera, side)
+        if aim is not None:
+            x, y = aim.pixel
+            finer = Aim(aim.lens, (OVERSAMPLING * x, OVERSAMPLING * y))
+            drawn = aimed(view, finer, camera.focus_distance)
+        behind = None if image is None else _seen_by(image, *_places(*key)[number])
+        arrays = renderer.arrays(scene, drawn, _needed(channels), aim is None, behind)
         for name, values in _sampled(side, view, arrays, rays[side.pixels], scene).items():
             if name not in found:
                 nothing = -1 if name == "triangle" else 0
                 found[name] = np.full((len(rays), *values.shape[1:]), nothing, dtype=values.dtype)
-            found[name][side.pixels] = values
+            if name == "rgb" and image is not None:  # elsewhere the backdrop itself is sharper
+                near = _near_bodies(side, arrays["instance"])
+                found[name][side.pixels[near]] = values[near]
+            else:
+                found[name][side.pixels] = values
     _clip(found, camera, rays)
     shaped = {name: values.reshape(*shape, *values.shape[1:]) for name, values in found.items()}
     frame = {name: shaped[name] for name in channels & shaped.keys()}
@@ -88,6 +117,40 @@ def _needed(channels: frozenset[str]) -> frozenset[str]:
     if "barycentric" in channels:
         labels |= {"triangle", "object_coords", "instance"}
     return labels | (channels & {"rgb"}) | {"instance", "depth", "flat_normal"}
+
+
+def _seen_by(
+    image: NDArray[np.float32], column: NDArray[np.float32], row: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return an image (H, W, 3) as a view shows it, from the places (h, w) of the view's pixels."""
+    found = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, dtype=np.float32)
+
+
+def _near_bodies(side: _Side, instance: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return for a view's rays (N,) whether their colours hold more than the backdrop."""
+    near = cv2.dilate((instance > 0).astype(np.uint8), np.ones((5, 5), dtype=np.uint8))
+    column, row = np.rint(side.place).astype(np.int64).T
+    found = near[np.clip(row, 0, side.height - 1), np.clip(column, 0, side.width - 1)] > 0
+    return np.asarray(found)
+
+
+@lru_cache(maxsize=4)
+def _places(
+    model: str, cam_K: Any, distortion: tuple[float, ...], width: int, height: int
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return for each view the columns and the rows (h, w) in the image of its pixels."""
+    camera = Camera(width=width, height=height, cam_K=cam_K, model=model, distortion=distortion)
+    found = []
+    for side in _sides(model, cam_K, distortion, width, height)[1]:
+        rows, columns = np.mgrid[0 : side.height, 0 : side.width]
+        pixels = np.stack([columns.ravel(), rows.ravel(), np.ones(rows.size)], axis=1)
+        rays = pixels @ np.linalg.inv(side.K).T @ side.R_camera_side.T
+        place = project_points(camera, rays).reshape(side.height, side.width, 2)
+        place = np.nan_to_num(place, nan=0.0).clip(0, (width - 1, height - 1))
+        column, row = np.ascontiguousarray(np.moveaxis(place, 2, 0), dtype=np.float32)
+        found.append((column, row))
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import moderngl
 import numpy as np
@@ -12,10 +12,14 @@ from simkit.errors import RenderError
 from simkit.geometry import Array, direction
 from simkit.render.gl import blocks
 from simkit.render.gl.bodies import Drawn, casts_for
+from simkit.render.gl.frusta import seen_points
 from simkit.render.gl.programs import uniform
-from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map
+from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map, shows
 from simkit.render.prefilter import irradiance
-from simkit.scene import Light, Scene
+from simkit.scene import Camera, Light, Scene
+
+_DEEP = 4.0
+"""What is seen is split in two where its farthest z-depth is more than so many times the nearest."""
 
 _LARGE_SLAB = 4.0
 """Relative to what else is in the scene."""
@@ -44,8 +48,17 @@ class Lighting:
     rows: int = 1
 
 
-def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
+def lighting_of(
+    scene: Scene, bodies: list[Drawn], side: int, cameras: list[Camera] | None = None
+) -> Lighting:
     """Return the lights of a scene, with maps of `side` texels for those that cast shadows.
+
+    Args:
+        scene: whose lights they are.
+        bodies: of the scene.
+        side: of a map.
+        cameras: pinholes that see it; directional lights' maps are fitted to what they see. None
+            fits them to all there is.
 
     Raises:
         RenderError: there are more lights, or shadow maps, than a draw takes.
@@ -62,13 +75,16 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
     calls, has_sun = [], False
     found: list[Map] = []
     casters: list[list[Drawn]] = []
+    seen: tuple[Array, Array] | None = None
     for place, light in enumerate(lights):
         _fill(block["lights"][place], light)
         near = None if light.kind == "directional" else np.asarray(light.position)
         casting = casts_for(np.asarray(light.direction), bodies, near)
-        maps = maps_of(light, [body.box for body in casting], side)
+        if light.kind == "directional" and light.casts_shadow and casting and seen is None:
+            seen = _seen(bodies, cameras)
+        maps = maps_of(light, [body.box for body in casting], side, seen)
         soft = _is_soft(light)
-        sun = light.kind == "directional" and not soft and bool(maps) and not has_sun
+        sun = light.kind == "directional" and not soft and len(maps) == 1 and not has_sun
         has_sun |= sun
         calls.append(_call(light, place, len(found), len(maps), soft, sun))
         if sun:
@@ -76,7 +92,7 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
         if maps:
             features |= {"SHADOWS"} | ({"SOFT"} if soft else set())
             found += maps
-            casters += [casting] * len(maps)
+            casters += [[b for b in casting if shows(one, b.box)] for one in maps]
     if len(found) > blocks.MAX_MAPS:
         raise RenderError(
             f"gl: {len(found)} shadow maps are more than {blocks.MAX_MAPS}; use fewer point lights "
@@ -92,6 +108,26 @@ def lighting_of(scene: Scene, bodies: list[Drawn], side: int) -> Lighting:
     return Lighting(
         block, frozenset(features), "\n    ".join(calls), placed, casters, columns, rows
     )
+
+
+def _seen(bodies: list[Drawn], cameras: list[Camera] | None) -> tuple[Array, Array] | None:
+    """Return points (N, 3) about what of the bodies the cameras see nearby, and in all."""
+    if cameras is None:
+        return None
+    boxes = np.stack([body.box for body in bodies])
+    nearby, everything = [], []
+    for camera in cameras:
+        points = seen_points(camera, boxes)
+        everything.append(points)
+        depth = (
+            points @ camera.T_world_camera[:3, 2] - camera.T_world_camera[:3, 2] @ camera.position
+        )
+        if len(depth) and depth.max() > _DEEP * max(depth.min(), camera.near):
+            first = max(float(depth.min()), float(depth.max()) / _DEEP**2)
+            split = math.sqrt(first * float(depth.max()))
+            points = seen_points(replace(camera, far=max(split, 1.01 * camera.near)), boxes)
+        nearby.append(points)
+    return np.concatenate(nearby), np.concatenate(everything)
 
 
 def sky_maps(bodies: list[Drawn], reach: float) -> list[Map]:
@@ -131,11 +167,12 @@ def sky_block(maps: list[Map], coefficients: np.ndarray) -> np.ndarray:
     return block
 
 
-def bounced(scene: Scene, bodies: list[Drawn], coefficients: np.ndarray) -> np.ndarray:
+def bounced(scene: Scene, colors: list[Array], coefficients: np.ndarray) -> np.ndarray:
     """Return the radiance (3,) that bodies lend to each other where they hide the environment.
 
-    One colour for all of a scene: the bodies' mean one, under half of the environment's light, the
-    ambient light, and the strongest directional light, as they fall on level ground.
+    One colour for all of a scene: the mean one of the bodies' `colors` (3,), under half of the
+    environment's light, the ambient light, and the strongest directional light, as they fall on
+    level ground.
     """
     up = irradiance(coefficients, np.array([[0.0, 0.0, 1.0]]))[0]
     arriving = np.asarray(scene.ambient) + 0.5 / math.pi * up
@@ -144,7 +181,7 @@ def bounced(scene: Scene, bodies: list[Drawn], coefficients: np.ndarray) -> np.n
         sun = max(suns, key=lambda light: light.intensity)
         level = max(-sun.direction[2], 0.0) * sun.intensity
         arriving = arriving + 0.5 * level * np.asarray(sun.color)  # half of the ground is shaded
-    return np.asarray(np.mean([body.mean_color for body in bodies], axis=0) * arriving)
+    return np.asarray(np.mean(colors, axis=0) * arriving)
 
 
 def draw_depths(
@@ -206,7 +243,9 @@ def _call(light: Light, place: int, first: int, maps: int, soft: bool, sun: bool
         else f"lights[{place}].position.xyz - s.position"
     )
     which = f"maps[{first}]"
-    if maps > 1:
+    if maps == 2:
+        which = f"finer(maps[{first}], maps[{first + 1}], s.position)"
+    elif maps > 1:
         which = f"maps[{first} + cube_side(s.position - lights[{place}].position.xyz)]"
     flags = ", ".join(str(flag).lower() for flag in (soft, light.kind != "area"))
     shadow = f"sun_shadow({which}, s)" if sun else f"shadow({which}, lights[{place}], s, {flags})"

@@ -28,7 +28,7 @@ class Ready:
         features: of lights and environment.
         light_calls: GLSL that adds the lights up.
         samplers: textures that all bodies need: (texture, name of its sampler).
-        background: linear RGB.
+        background: linear RGB where neither a body nor an environment is.
     """
 
     bodies: list[Drawn]
@@ -76,9 +76,18 @@ class Passes:
         self._programs = programs
         self._views = context.buffer(reserve=blocks.MAX_VIEWS * blocks.VIEW.itemsize)
         self._empty: dict[int, moderngl.VertexArray] = {}
+        self._behind: moderngl.Texture | None = None
 
-    def draw(self, ready: Ready, tiles: list[Tile], targets: Targets, antialias: bool) -> None:
-        """Draw the tiles' views; all of them are of one size."""
+    def draw(
+        self,
+        ready: Ready,
+        tiles: list[Tile],
+        targets: Targets,
+        antialias: bool,
+        behind: moderngl.Texture | None = None,
+    ) -> None:
+        """Draw the tiles' views, all of one size; `behind` is what each shows where no body is."""
+        self._behind = behind
         self._load_views(tiles, targets)
         _sort(ready, tiles[0].camera)
         atlas = len(tiles) > 1 or (tiles[0].camera.width, tiles[0].camera.height) != (
@@ -116,7 +125,9 @@ class Passes:
         targets.mask.clear(depth=1.0)
         targets.textures["instance"].use(UNITS["instances"])
         targets.textures["depth"].use(UNITS["depths"])
-        self._fullscreen(self._programs.screen("edges"))
+        edges = self._programs.screen("edges")
+        _set(edges, "tile_size", (tiles[0].camera.width, tiles[0].camera.height))
+        self._fullscreen(edges)
         color.use()
         context.depth_func = "<="
         context.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
@@ -165,18 +176,21 @@ class Passes:
         sample: _Sample,
     ) -> None:
         names = targets.names if target is targets.all else ("rgb",)
-        program = self._programs.background(names, ready.features)
+        program = self._programs.background(names, ready.features, self._behind is not None)
         _set(program, "sample_weight", sample.weight)
         _set(program, "farthest", sample.middle + sample.thickness)
         _set(program, "background", ready.background)
-        if "world_from_pixel" not in program:
+        if self._behind is not None:
+            self._behind.use(UNITS["backdrop"])
+        if "pixel_shift" not in program:
             self._fullscreen(program)
             return
         for tile in tiles:
             camera = tile.camera
             target.viewport = (tile.x, tile.y, camera.width, camera.height)
-            rays = camera.T_world_camera[:3, :3] @ np.linalg.inv(camera.K)
-            uniform(program, "world_from_pixel").write(rays.T.astype("<f4").tobytes())
+            if "world_from_pixel" in program:
+                rays = camera.T_world_camera[:3, :3] @ np.linalg.inv(camera.K)
+                uniform(program, "world_from_pixel").write(rays.T.astype("<f4").tobytes())
             _set(program, "pixel_shift", (sample.offset[0] - tile.x, sample.offset[1] - tile.y))
             self._fullscreen(program)
         target.viewport = (0, 0, targets.width, targets.height)
@@ -219,7 +233,10 @@ def projection_matrix(camera: Camera) -> Array:
 def _sort(ready: Ready, camera: Camera) -> None:
     """Nearer bodies first, so that what is hidden is not shaded; slabs, which hide little, last."""
     eye = np.asarray(camera.position)
-    distance = [float(np.linalg.norm(body.box.mean(axis=0) - eye)) for body in ready.bodies]
+    if not ready.bodies:
+        return
+    middles = np.stack([body.box for body in ready.bodies]).mean(axis=1)
+    distance = np.linalg.norm(middles - eye, axis=1).tolist()
     order = sorted(range(len(ready.bodies)), key=lambda k: (ready.bodies[k].slab, distance[k], k))
     ready.order = [ready.bodies[k] for k in order]
 

@@ -51,10 +51,17 @@ UNITS = {
     "environment_image": 5,
     "environment_levels": 6,
     "split_sum": 7,
+    "backdrop": 8,
     "instances": 0,
     "depths": 1,
 }
 """Texture unit of each sampler."""
+
+
+_SKY_CALLS = "\n    ".join(
+    f"add_sky(sky[{k}], vec2({k % blocks.SKY_COLUMNS}, {k // blocks.SKY_COLUMNS}) * SKY_TILE, s, sums);"
+    for k in range(blocks.SKY_MAPS)
+)
 
 
 class Programs:
@@ -77,7 +84,9 @@ class Programs:
         if key not in self._made:
             head = _head(targets, features)
             shading = (
-                _source("shading.glsl").replace("LIGHT_CALLS", light_calls)
+                _source("shading.glsl")
+                .replace("LIGHT_CALLS", light_calls)
+                .replace("SKY_CALLS", _SKY_CALLS)
                 if "rgb" in targets
                 else ""
             )
@@ -87,9 +96,11 @@ class Programs:
             self._made[key] = self._link(vertex, fragment)
         return self._made[key]
 
-    def background(self, targets: tuple[str, ...], features: frozenset[str]) -> moderngl.Program:
-        """Return the program that fills what no body covers."""
-        features = features & {"ENVIRONMENT"}
+    def background(
+        self, targets: tuple[str, ...], features: frozenset[str], backdrop: bool
+    ) -> moderngl.Program:
+        """Return the program that fills what no body covers, with a backdrop if there is one."""
+        features = frozenset({"BACKDROP"}) if backdrop else features & {"ENVIRONMENT"}
         key = ("background", targets, features)
         if key not in self._made:
             fragment = _head(targets, features) + _source("background.frag")
@@ -144,7 +155,8 @@ def _head(targets: tuple[str, ...] = (), features: frozenset[str] = frozenset())
     defines = [f"#define {name} {value}" for name, value in _CONSTANTS.items()]
     defines += [f"#define {TARGETS[target][0]}" for target in targets]
     defines += [f"#define {feature}" for feature in sorted(features)]
-    return "\n".join(["#version 330", *defines, ""])
+    version = ["#version 330", "#extension GL_ARB_texture_gather : enable"]
+    return "\n".join([*version, *defines, ""])
 
 
 def _outputs(targets: tuple[str, ...]) -> str:

@@ -1,9 +1,9 @@
-"""Where shadow maps look from: frusta fitted to the bodies that cast shadows."""
+"""Where shadow maps look from: frusta fitted to the bodies that cast shadows, and to what is seen."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,12 @@ from simkit.scene import Light
 
 MARGIN = 2
 """Texels around what a map shows."""
+
+BORDER = 4.0
+"""Texels at a fine map's rim that a coarse one stands in for."""
+
+FINER = 0.5
+"""A map of what is nearby is worth its while if it is no wider than that, relative to one of all."""
 
 WIDEST = math.tan(math.radians(60.0))
 """Half the opening of one map of a near light; beyond it takes six."""
@@ -32,6 +38,7 @@ class Map:
         extent: half its width [m]; of a perspective map at distance 1.
         near, far: distances along `forward` [m].
         orthographic: else perspective.
+        border: width of the rim in which a coarser map is better, if there is one [m].
     """
 
     right: Array
@@ -42,6 +49,7 @@ class Map:
     near: float
     far: float
     orthographic: bool
+    border: float = 0.0
 
     def camera(self) -> Array:
         """Return (4, 4): world to (along right, along up, along forward)."""
@@ -73,35 +81,94 @@ class Map:
         matrix = self.texel_from_world(x, y, side)
         block["texel_from_world"] = matrix.T
         block["plane"] = np.linalg.inv(matrix)  # transposed twice: GLSL stores columns
-        block["tile"] = x, y, x + side, y + side
+        block["tile"] = x + 1, y + 1, x + side - 1, y + side - 1  # four texels are read at once
         block["range"] = self.near, self.far, 2 * self.extent / side, float(self.orthographic)
-        block["right"][:3], block["up"][:3] = self.right, self.up
+        block["right"] = (*self.right, self.border * side / (2 * self.extent))
+        block["up"][:3] = self.up
         return block
 
 
-def maps_of(light: Light, casters: list[Array], side: int) -> list[Map]:
-    """Return the maps of a light: none, one or six.
+def maps_of(
+    light: Light, casters: list[Array], side: int, seen: tuple[Array, Array] | None = None
+) -> list[Map]:
+    """Return the maps of a light: none, one, six, or a directional one's fine and coarse map.
 
     Args:
         light: any.
         casters: corners (8, 3) [m, world] of the bodies that can hide something.
         side: of a map [texels].
+        seen: points (N, 3) [m, world] about what is seen nearby, and about all that is seen; None
+            for all there is. Only directional lights are fitted to it.
     """
     if not casters or not light.casts_shadow or light.intensity == 0:
         return []
     points = np.concatenate(casters)
-    if light.kind == "directional":
-        return [parallel_map(np.asarray(light.direction), points, side)]
-    return _near_maps(light, points, side)
+    if light.kind != "directional":
+        return _near_maps(light, points, side)
+    forward = np.asarray(light.direction)
+    if seen is None:
+        return [parallel_map(forward, points, side)]
+    found: list[Map] = []
+    for place in seen:
+        beside = _beside(forward, points, place, math.tan(light.radius))
+        window = _window(forward, points, place, beside)
+        if window is not None:
+            one = parallel_map(forward, points, side, window=window)
+            found.append(replace(one, border=beside + BORDER * 2 * one.extent / side))
+    if len(found) == 2 and found[0].extent > FINER * found[1].extent:
+        return found[1:]
+    return found
 
 
-def parallel_map(direction: Array, points: Array, side: int, reach: float | None = None) -> Map:
-    """Return the map along `direction` that shows all `points`, and `reach` [m] before them."""
+def _beside(forward: Array, points: Array, seen: Array, softness: float) -> float:
+    """Return how far beside what is seen something may hide a part of a soft light [m]."""
+    if len(seen) == 0:
+        return 0.0
+    return softness * max(float((seen @ forward).max() - (points @ forward).min()), 0.0)
+
+
+def _window(forward: Array, points: Array, seen: Array, beside: float) -> Array | None:
+    """Return (2, 2): low and high ends across `forward` of what both casts shadows and is seen.
+
+    What is seen goes on for `beside` [m]. None if no shadow is seen.
+    """
+    if len(seen) == 0:
+        return None
+    across = np.stack(axes_across(forward), axis=1)
+    casts, shows = points @ across, seen @ across
+    low = np.maximum(casts.min(axis=0), shows.min(axis=0) - beside)
+    high = np.minimum(casts.max(axis=0), shows.max(axis=0) + beside)
+    return np.stack([low, high]) if (low < high).all() else None
+
+
+def shows(one: Map, box: Array) -> bool:
+    """Return whether a box of corners (8, 3) may lie in a map, or before it, if it is orthographic."""
+    if not one.orthographic:
+        return True
+    across = (box - one.eye) @ np.stack([one.right, one.up], axis=1)
+    return bool(
+        (across.min(axis=0) < one.extent).all() and (across.max(axis=0) > -one.extent).all()
+    )
+
+
+def parallel_map(
+    direction: Array,
+    points: Array,
+    side: int,
+    reach: float | None = None,
+    window: Array | None = None,
+) -> Map:
+    """Return the map along `direction` that shows all `points`, and `reach` [m] before them.
+
+    With a `window`, low and high ends (2, 2) across the direction, it shows only what lies in that.
+    """
     forward = direction / np.linalg.norm(direction)
     right, up = axes_across(forward)
     x, y, z = points @ right, points @ up, points @ forward
-    middle = right * (x.min() + x.max()) / 2 + up * (y.min() + y.max()) / 2
-    half = float(max(np.ptp(x), np.ptp(y))) / 2
+    if window is None:
+        window = np.array([[x.min(), y.min()], [x.max(), y.max()]])
+    middle = right * window[:, 0].mean() + up * window[:, 1].mean()
+    half = float(np.ptp(window, axis=0).max()) / 2
     half = max(half, 1e-3) * side / (side - 2 * MARGIN)
     slack = max(1e-3, 1e-3 * float(np.ptp(z)))
     near = float(z.min()) - (slack if reach is None else reach)
@@ -110,10 +177,11 @@ def parallel_map(direction: Array, points: Array, side: int, reach: float | None
 
 def axes_across(forward: Array) -> tuple[Array, Array]:
     """Return two unit vectors square to `forward` and each other."""
-    helper = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.9 else np.array([0.0, 1.0, 0.0])
-    right = np.cross(forward, helper)
+    x, y, z = forward
+    right = np.array([y, -x, 0.0]) if abs(z) < 0.9 else np.array([-z, 0.0, x])
     right = right / np.linalg.norm(right)
-    return right, np.cross(right, forward)
+    ax, ay, az = right
+    return right, np.array([ay * z - az * y, az * x - ax * z, ax * y - ay * x])
 
 
 def _near_maps(light: Light, points: Array, side: int) -> list[Map]:

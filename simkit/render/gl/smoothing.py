@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-JUMP = 0.03
+JUMP = 0.05
 """Of depth between neighbours on one body that is an edge, relative."""
 
 REACH = 8.0
@@ -85,8 +85,11 @@ def _mixed(
     last = first + lengths - 1
     half = np.minimum(lengths / 2, REACH).astype(np.float32)
     # A column before the first, index -1, is the padding at the end: no edge.
-    step_first = across[rows, first - 1].astype(np.float32) - across[rows + 1, first - 1]
-    step_last = across[rows, last].astype(np.float32) - across[rows + 1, last]
+    once = np.where(
+        lengths == 1, np.float32(0.5), np.float32(1.0)
+    )  # a run across is its other half
+    step_first = once * (across[rows, first - 1].astype(np.float32) - across[rows + 1, first - 1])
+    step_last = once * (across[rows, last].astype(np.float32) - across[rows + 1, last])
     run = np.cumsum(new) - 1
     half = half[run]
     share_first = _share(place - first[run], half) * step_first[run]

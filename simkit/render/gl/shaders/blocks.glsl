@@ -33,7 +33,7 @@ struct ShadowMap {
     mat4 plane;            // its inverse transpose
     vec4 tile;             // texels that belong to the map: x0, y0, x1, y1
     vec4 range;            // near, far (distances along its axis), metres a texel (at distance 1), ortho
-    vec4 right;            // axes of the map in the world
+    vec4 right;            // axes of the map in the world; w: width of its rim [texels]
     vec4 up;
 };
 

@@ -15,19 +15,32 @@ flat in vec2 first_pixel;
 #endif
 
 float stored(ivec2 texel) { return texelFetch(shadow_atlas, texel, 0).r; }
+#endif
+
+#if defined(SHADOWS) || defined(OCCLUSION)
+// Four texels from `base` on: its row, then the next one.
+vec4 four(sampler2D image, ivec2 base) {
+#ifdef GL_ARB_texture_gather
+    return textureGather(image, vec2(base + 1) / vec2(textureSize(image, 0))).wzxy;
+#else
+    return vec4(texelFetch(image, base, 0).r, texelFetch(image, base + ivec2(1, 0), 0).r,
+                texelFetch(image, base + ivec2(0, 1), 0).r, texelFetch(image, base + 1, 0).r);
+#endif
+}
 
 // Share of the four nearest texels that are no nearer to the light than the receiver's plane.
-float filtered(vec2 place, float z, vec2 slope) {
+float filtered(sampler2D image, vec2 place, float z, vec2 slope) {
     vec2 corner = place - 0.5;
     ivec2 base = ivec2(floor(corner));
     vec2 part = corner - vec2(base);
     float ref = z + dot(slope, vec2(base) + 0.5 - place);
-    vec4 depths = vec4(
-        stored(base), stored(base + ivec2(1, 0)), stored(base + ivec2(0, 1)), stored(base + 1));
+    vec4 depths = four(image, base);
     vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
     return mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
 }
+#endif
 
+#ifdef SHADOWS
 // Distance along the map's axis of a window depth, and back.
 float axial(ShadowMap map, float z) {
     float n = map.range.x, f = map.range.y;
@@ -100,7 +113,16 @@ float shadow(ShadowMap map, Light light, Surface s, bool soft, bool disc) {
         return lit / float(FILTER_TAPS);
     }
 #endif
-    return filtered(q.xy, z, slope);
+    return filtered(shadow_atlas, q.xy, z, slope);
+}
+
+// The first of two maps of one light, but for what lies beyond it or in its rim.
+ShadowMap finer(ShadowMap fine, ShadowMap coarse, vec3 position) {
+    vec2 q = (fine.texel_from_world * vec4(position, 1.0)).xy;
+    bool beyond = any(lessThan(q, fine.tile.xy + fine.right.w)) || any(greaterThan(q, fine.tile.zw - fine.right.w));
+    ShadowMap found = fine;
+    if (beyond) found = coarse;
+    return found;
 }
 
 #ifdef SUN_MAP
@@ -113,7 +135,7 @@ float sun_shadow(ShadowMap map, Surface s) {
     vec3 q = sun_texel + LIFT * lift;
     float steepest = MAX_SLOPE * texel / span, ratio = texel / span;
     vec2 slope = abs(lift.z) > 1e-7 ? lift.xy * (-ratio * ratio / lift.z) : vec2(0.0);
-    float lit = filtered(q.xy, min(q.z, 1.0), clamp(slope, -steepest, steepest));
+    float lit = filtered(shadow_atlas, q.xy, min(q.z, 1.0), clamp(slope, -steepest, steepest));
     bool outside = q.z <= 0.0 || any(lessThan(q.xy, map.tile.xy)) || any(greaterThan(q.xy, map.tile.zw));
     return outside ? 1.0 : lit;
 }
@@ -242,37 +264,27 @@ struct SkyMap { vec4 x, y, z, direction, light; };
 layout(std140) uniform SkyBlock { SkyMap sky[SKY_MAPS]; };
 uniform sampler2D sky_atlas;
 
+// Adds a map's weight to the second sum, and to the first one as far as the sky is open there.
+void add_sky(SkyMap map, vec2 low, Surface s, inout vec2 sums) {
+    float weight = dot(s.flat_normal, map.direction.xyz);
+    weight = weight > 0.02 ? weight * map.light.x : 0.0;
+    float texel = map.direction.w;
+    vec4 p = vec4(s.position + s.flat_normal * LIFT * texel, 1.0);
+    vec3 q = vec3(dot(map.x, p), dot(map.y, p), dot(map.z, p));
+    // Change of depth per texel along the receiver's plane.
+    float per_metre = length(map.z.xyz);
+    vec3 n = vec3(dot(s.flat_normal, map.x.xyz), dot(s.flat_normal, map.y.xyz),
+                  dot(s.flat_normal, map.z.xyz) / per_metre) * vec3(texel, texel, 1.0);
+    vec2 slope = clamp(n.xy / -max(abs(n.z), 1e-6) * sign(n.z), -MAX_SLOPE, MAX_SLOPE) * (texel * per_metre);
+    float lit = filtered(sky_atlas, q.xy, q.z, slope);
+    bool outside = any(lessThan(q.xy, low + 1.0)) || any(greaterThan(q.xy, low + SKY_TILE - 1.0));
+    sums += weight * vec2(outside ? 1.0 : lit, 1.0);
+}
+
 float openness(Surface s) {
-    float open = 0.0, total = 0.0;
-    for (int i = 0; i < SKY_MAPS; ++i) {
-        float weight = dot(s.flat_normal, sky[i].direction.xyz);
-        if (weight <= 0.02) continue;
-        weight *= sky[i].light.x;
-        total += weight;
-        float texel = sky[i].direction.w;
-        vec4 p = vec4(s.position + s.flat_normal * LIFT * texel, 1.0);
-        vec3 q = vec3(dot(sky[i].x, p), dot(sky[i].y, p), dot(sky[i].z, p));
-        vec2 low = vec2(i % SKY_COLUMNS, i / SKY_COLUMNS) * SKY_TILE, high = low + SKY_TILE - 1.0;
-        if (any(lessThan(q.xy, low)) || any(greaterThan(q.xy, high + 1.0))) {
-            open += weight;
-            continue;
-        }
-        // Change of depth per texel along the receiver's plane.
-        float per_metre = length(sky[i].z.xyz);
-        vec3 n = vec3(dot(s.flat_normal, sky[i].x.xyz), dot(s.flat_normal, sky[i].y.xyz),
-                      dot(s.flat_normal, sky[i].z.xyz) / per_metre) * vec3(texel, texel, 1.0);
-        vec2 slope = clamp(-n.xy / n.z, -MAX_SLOPE, MAX_SLOPE) * (texel * per_metre);
-        vec2 corner = q.xy - 0.5;
-        ivec2 base = ivec2(floor(corner));
-        vec2 part = corner - vec2(base);
-        float ref = q.z + dot(slope, -part);
-        ivec2 a = clamp(base, ivec2(low), ivec2(high)), b = clamp(base + 1, ivec2(low), ivec2(high));
-        vec4 depths = vec4(texelFetch(sky_atlas, a, 0).r, texelFetch(sky_atlas, ivec2(b.x, a.y), 0).r,
-                           texelFetch(sky_atlas, ivec2(a.x, b.y), 0).r, texelFetch(sky_atlas, b, 0).r);
-        vec4 lit = step(min(vec4(ref, ref + slope.x, ref + slope.y, ref + slope.x + slope.y), 1.0), depths);
-        open += weight * mix(mix(lit.x, lit.y, part.x), mix(lit.z, lit.w, part.x), part.y);
-    }
-    return total > 0.0 ? open / total : 1.0;
+    vec2 sums = vec2(0.0);
+    SKY_CALLS
+    return sums.y > 0.0 ? sums.x / sums.y : 1.0;
 }
 #endif
 
