@@ -1,7 +1,7 @@
 """Let bodies fall and come to rest, with PyBullet.
 
-Families put the surface that things rest on at z = 0 of the world. A body whose origin sinks below
-`PhysicsOptions.fall_below` has fallen off.
+Families put the surface that things rest on at z = 0 of the world. A body whose centre of mass
+sinks below `PhysicsOptions.fall_below`, or leaves the scene's walled regions, has fallen off.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull, HalfspaceIntersection
 from scipy.spatial.transform import Rotation
 
@@ -21,14 +21,20 @@ from simkit.assets.library import Library
 from simkit.bullet import Client
 from simkit.errors import PhysicsError
 from simkit.options import setting
-from simkit.scene import Body, Scene, Vec3, quaternion, vec3
+from simkit.scene import Body, Region, Scene, Vec3, quaternion, vec3
 
 COLLISION_MARGIN = 0.001
 """Bullet's skin around each hull of a compound [m]; it cannot be changed, so hulls are shrunk by it."""
 
 STEPS_PER_CHECK = 5
+LONGEST_WAY, MOST_PARTS = 0.01, 4
+"""A step is parted, into so many at most, if a body would move farther than this in it [m]."""
+
 CALM_DAMPING = 0.99
 """Share of its speed that a body loses in a second once `PhysicsOptions.calm_after` has passed."""
+
+_HELD = 2
+"""Collision group of what cannot move, as Bullet has it for fixed bodies."""
 
 REST, FELL, MOVING = "rest", "fell", "moving"
 
@@ -55,6 +61,12 @@ class PhysicsOptions:
         unit="s",
         low=0.0,
         help="after this time motion is strongly damped, so that cans stop rolling",
+    )
+    freeze_after: float = setting(
+        2.0,
+        unit="s",
+        low=0.0,
+        help="after this time what rests is held, so that heaps come to rest",
     )
     angular_damping: float = setting(0.5, low=0.0, high=1.0, help="share lost in a second")
     rolling_friction: float = setting(
@@ -108,14 +120,16 @@ class Physics:
         handles = self._load(scene.with_bodies([body for body in scene.bodies if body.settles]))
         self._check_overlap(scene, handles)
         free = {body.name: handles[body.name] for body in moving}
-        states, simulated_time = self._run(free)
+        walled = [region for region in scene.regions if region.walled]
+        states, simulated_time = self._run(free, walled)
         return self._settled(scene, free, states, simulated_time)
 
     def play(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
         """Return the scene as it moves on: `count` frames, the first of them as it is.
 
         Bodies go by their velocities. If ``motion`` is ``simulated``, those that are not fixed fall
-        and collide as well, and their velocities are those of the moment.
+        and collide as well, and their velocities are those of the moment; fixed ones that have a
+        velocity drag what lies on them.
         """
         duration = (count - 1) / frame_rate
         times = [frame / frame_rate for frame in range(count)]
@@ -129,17 +143,28 @@ class Physics:
         ]
 
     def _simulated(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
-        handles = self._load(scene)
+        steps = max(1, math.ceil(1 / (frame_rate * self.options.time_step) - 1e-9))
+        step = 1 / (frame_rate * steps)
+        driven = [body for body in scene.bodies if body.fixed and _moves(body)]
+        handles = self._load(
+            scene.with_bodies([_heavy(b) if b in driven else b for b in scene.bodies])
+        )
         free = {body.name: handles[body.name] for body in scene.bodies if not body.fixed}
         for body in scene.bodies:
             if body.name in free:
                 self._throw(body, free[body.name])
-        steps = max(1, math.ceil(1 / (frame_rate * self.options.time_step) - 1e-9))
-        self._client.setPhysicsEngineParameter(fixedTimeStep=1 / (frame_rate * steps))
+        for body in driven:
+            self._client.setCollisionFilterGroupMask(handles[body.name], -1, _HELD, ~_HELD)
+            self._client.changeDynamics(handles[body.name], -1, linearDamping=0, angularDamping=0)
         frames = [scene]
         for frame in range(1, count):
             for _ in range(steps):
-                self._client.stepSimulation()
+                parts = self._parts(free, step)
+                against = np.multiply(scene.gravity, -step / parts)
+                for _ in range(parts):
+                    for body in driven:  # gravity adds to it in the step
+                        self._throw(body, handles[body.name], against)
+                    self._client.stepSimulation()
             bodies = [
                 self._caught(body, free[body.name])
                 if body.name in free
@@ -149,10 +174,10 @@ class Physics:
             frames.append(scene.with_bodies(bodies))
         return frames
 
-    def _throw(self, body: Body, handle: int) -> None:
-        """Give a body its velocity, which Bullet wants at the centre of mass."""
+    def _throw(self, body: Body, handle: int, more: ArrayLike = 0.0) -> None:
+        """Give a body its velocity, and `more` [m/s]; Bullet wants that of the centre of mass."""
         arm = Rotation.from_quat(body.quaternion).apply(self._centre(body))
-        linear = np.array(body.velocity) + np.cross(body.angular_velocity, arm)
+        linear = np.array(body.velocity) + np.cross(body.angular_velocity, arm) + more
         self._client.resetBaseVelocity(handle, linear.tolist(), list(body.angular_velocity))
 
     def _caught(self, body: Body, handle: int) -> Body:
@@ -175,6 +200,9 @@ class Physics:
             fixedTimeStep=self.options.time_step,
             deterministicOverlappingPairs=1,
             solverResidualThreshold=1e-4,
+            useSplitImpulse=1,  # what pushes overlapping bodies apart gives them no speed
+            splitImpulsePenetrationThreshold=0.0,
+            contactERP=0.3,
         )
         return {body.name: self._load_body(body) for body in scene.bodies}
 
@@ -226,40 +254,60 @@ class Physics:
                     "them apart, or raise physics.max_initial_overlap"
                 )
 
-    def _run(self, free: dict[str, int]) -> tuple[dict[str, str], float]:
+    def _run(self, free: dict[str, int], walled: list[Region]) -> tuple[dict[str, str], float]:
         """Step until all rest; return each body's state and the simulated time."""
         client, options = self._client, self.options
         states = dict.fromkeys(free, MOVING)
         calm_for = dict.fromkeys(free, 0.0)
+        loose = dict(free)
         period = STEPS_PER_CHECK * options.time_step
         checks = math.floor(options.max_time / period + 1e-9)
         damped = False
         for check in range(1, checks + 1):
-            for _ in range(STEPS_PER_CHECK):
+            for _ in range(STEPS_PER_CHECK * self._parts(loose, options.time_step)):
                 client.stepSimulation()
-            for name, handle in free.items():
-                if states[name] == FELL:
-                    continue
+            freezes = check * period >= options.freeze_after
+            for name, handle in list(loose.items()):
                 calm_for[name] = calm_for[name] + period if self._is_slow(handle) else 0.0
                 states[name] = REST if calm_for[name] >= options.rest_time else MOVING
-                if self._height(handle) < options.fall_below:
+                if self._has_fallen(handle, walled):
                     states[name] = FELL
-                    client.changeDynamics(handle, -1, mass=0.0)
-                    client.resetBaseVelocity(handle, [0, 0, 0], [0, 0, 0])
+                if states[name] == FELL or (freezes and states[name] == REST):
+                    self._hold(loose.pop(name))
             if MOVING not in states.values():
                 return states, check * period
             if not damped and check * period >= options.calm_after:
-                self._calm(free)
+                self._calm(loose)
                 damped = True
         return states, checks * period
+
+    def _parts(self, free: dict[str, int], step: float) -> int:
+        """Part a step [s] into as many as fast bodies need, for else they overlap; return how many."""
+        speeds = [np.linalg.norm(self._client.getBaseVelocity(one)[0]) for one in free.values()]
+        parts = math.ceil(max(speeds, default=0.0) * step / LONGEST_WAY)
+        parts = min(max(1, parts), MOST_PARTS)
+        self._client.setPhysicsEngineParameter(fixedTimeStep=step / parts)
+        return parts
+
+    def _hold(self, handle: int) -> None:
+        """Let a body stay where it is; held bodies collide with none that are fixed or held."""
+        client = self._client
+        client.changeDynamics(handle, -1, mass=0.0)
+        client.resetBaseVelocity(handle, [0, 0, 0], [0, 0, 0])
+        client.setCollisionFilterGroupMask(handle, -1, _HELD, ~_HELD)
 
     def _is_slow(self, handle: int) -> bool:
         linear, angular = self._client.getBaseVelocity(handle)
         slow = np.linalg.norm(linear) < self.options.rest_linear
         return bool(slow and np.linalg.norm(angular) < self.options.rest_angular)
 
-    def _height(self, handle: int) -> float:
-        return float(self._client.getBasePositionAndOrientation(handle)[0][2])
+    def _has_fallen(self, handle: int, walled: list[Region]) -> bool:
+        """Return whether a body's centre of mass is too low, or beside every walled region."""
+        x, y, z = self._client.getBasePositionAndOrientation(handle)[0]
+        inside = [
+            one.low[0] <= x <= one.high[0] and one.low[1] <= y <= one.high[1] for one in walled
+        ]
+        return z < self.options.fall_below or (bool(walled) and not any(inside))
 
     def _calm(self, free: dict[str, int]) -> None:
         for handle in free.values():
@@ -296,7 +344,7 @@ class Physics:
 
 def moved(body: Body, time: float) -> Body:
     """Return a body after `time` [s] at its velocity."""
-    if not any((*body.velocity, *body.angular_velocity)):
+    if not _moves(body):
         return body
     turn = Rotation.from_rotvec(np.multiply(body.angular_velocity, time))
     return replace(
@@ -304,6 +352,15 @@ def moved(body: Body, time: float) -> Body:
         position=vec3(np.add(body.position, np.multiply(body.velocity, time))),
         quaternion=quaternion((turn * Rotation.from_quat(body.quaternion)).as_quat()),
     )
+
+
+def _moves(body: Body) -> bool:
+    return any((*body.velocity, *body.angular_velocity))
+
+
+def _heavy(body: Body) -> Body:
+    """Return a fixed body as one that Bullet moves, and that nothing can stop."""
+    return replace(body, fixed=False, mass=1e6)
 
 
 def _report(simulated_time: float, states: dict[str, str], removed: list[str]) -> dict[str, Any]:

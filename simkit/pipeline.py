@@ -8,7 +8,6 @@ a view from the view's, for each frame from the image's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -36,6 +35,8 @@ from simkit.timing import Stopwatch
 
 class _Plugin(Protocol):
     options: Any
+
+    def __init__(self, options: Any, library: Library) -> None: ...
 
 
 T = TypeVar("T", bound=_Plugin)
@@ -340,11 +341,7 @@ class Pipeline:
         bound, values = self._graph.bind(name, options, params.get("given", {}), scene, rng_of)
         if values:
             params["given"] = values
-        if bound is options:
-            return plugin
-        twin = copy(plugin)
-        twin.options = bound
-        return twin
+        return plugin if bound is options else type(plugin)(bound, self.library)
 
     def _noise_of(self, index: int) -> Callable[[str, int], np.random.Generator]:
         seed = self.config.run.seed

@@ -113,7 +113,7 @@ class RayCaster:
         scale = np.array(body.scale)
         pixels = np.zeros((y1 - y0, x1 - x0), dtype=bool)
         _cover(
-            self._scene(body.model).handle,
+            self.mesh_scene(body.model).handle,
             T_body_camera[:3, :3] / scale[:, None],
             T_body_camera[:3, 3] / scale,
             np.linalg.inv(camera.K),
@@ -128,7 +128,12 @@ class RayCaster:
         )
         return Silhouette(x0, y0, pixels)
 
-    def _scene(self, model: str) -> MeshScene:
+    def window(self, body: Body, camera: Camera) -> tuple[int, int, int, int]:
+        """Return x0, y0, x1, y1 [px], ends excluded, that hold the body's silhouette; all 0: none."""
+        return self._bounds(body, camera, camera.T_camera_world @ body.T_world_body)
+
+    def mesh_scene(self, model: str) -> MeshScene:
+        """Return a model's acceleration structure, in its own frame."""
         if model not in self._scenes:
             mesh = self._library[model].mesh
             self._scenes[model] = MeshScene(mesh.vertices, mesh.faces)

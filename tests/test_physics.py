@@ -69,6 +69,39 @@ def test_a_box_lands_flat(library: Library) -> None:
     assert fall < report["simulated_time"] <= 4.0
 
 
+@pytest.mark.parametrize("height", [0.5, 1.0, 3.0])
+def test_a_fast_fall_leaves_no_dent(library: Library, height: float) -> None:
+    """At 8 m/s a body would move 6 cm in a step, and end in the table or below it."""
+    scene, report = settled(library, TABLE, box("a", (0, 0, height)))
+    assert report["states"] == {"a": REST}
+    assert abs(scene.bodies[1].position[2] - 0.02) < 5e-4
+
+
+def test_a_heap_comes_to_rest(library: Library) -> None:
+    """Boxes in a pen: without being held the last of them tremble on; held ones stay in contact."""
+    sides = [(0.32, 0, 0.2), (-0.32, 0, 0.2), (0, 0.32, 0.2), (0, -0.32, 0.2)]
+    walls = [box(f"w{k}", at, scale=(0.4, 0.4, 0.4), fixed=True) for k, at in enumerate(sides)]
+    rng = np.random.default_rng(0)
+    turns = rng.normal(size=(36, 4))
+    turns /= np.linalg.norm(turns, axis=1, keepdims=True)
+    loose = [
+        box(f"b{k}", (0.06 * (-1) ** k, 0.06 * (-1) ** (k // 2), 0.1 + 0.13 * (k // 4)),
+            quaternion=tuple(turns[k].tolist()))
+        for k in range(36)
+    ]  # fmt: skip
+    scene, report = settled(library, TABLE, *walls, *loose)
+    assert report["moving"] == 0
+    assert report["simulated_time"] < 4.0
+    with physics(library, calm_after=0.0, freeze_after=9.0, max_time=0.3, rest_time=9.0) as one:
+        later, _ = one.settle(scene)
+    drift = [
+        np.linalg.norm(np.subtract(a.position, b.position))
+        for a, b in zip(scene.bodies, later.bodies, strict=True)
+    ]
+    assert np.median(drift) < 3e-3, "at 1 cm/s, the limit of rest, it would be as much"
+    assert max(drift) < 0.02
+
+
 def test_a_sphere_lands(library: Library) -> None:
     ball = Body("ball", "simkit:sphere", (0, 0, 0.15), scale=(0.1, 0.1, 0.1))
     scene, report = settled(library, TABLE, ball)

@@ -36,7 +36,7 @@ from simkit.scene import Body, Camera, Light, Material, Scene, Vec3
 FACES_PER_SHAPE = 40_000
 """PyBullet takes at most 131,072 vertices a shape from memory; three a face must fit."""
 
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 64 * 2**20
 MAX_DRAWABLES = 4000
 """With more meshes and textures than this loaded, the client is made anew."""
 

@@ -232,6 +232,7 @@ def _sampled(
     )
     straight = np.linalg.norm(point, axis=1) / np.linalg.norm(turned, axis=1)
     t = np.where(instance > 0, np.where(far_off, straight, t), 0.0)
+    moved = turned * t[:, None]
     found: dict[str, NDArray[Any]] = {"instance": instance, "depth": t.astype(np.float32)}
     if "triangle" in arrays:
         found["triangle"] = arrays["triangle"][row, column]
@@ -240,7 +241,7 @@ def _sampled(
         found["normal"] = (seen @ side.R_camera_side.T).astype(np.float32)
     if "object_coords" in arrays:
         coords = arrays["object_coords"][row, column, :3].astype(np.float64)
-        shift = np.where(far_off[:, None], 0.0, moved - point) @ R_world_view.T
+        shift = (moved - point) @ R_world_view.T
         for place, body in enumerate(scene.bodies, start=1):
             mine = instance == place
             coords[mine] += shift[mine] @ body.T_world_body[:3, :3] / np.asarray(body.scale)
