@@ -281,8 +281,8 @@ def _photo(path: Path, pixels: int) -> Pixels:
 
 def _without_targets(config: Config) -> Config:
     data = config.to_dict()
-    for name in {target.sensor for target in TARGETS} & set(data["sensors"]):
-        del data["sensors"][name]
+    for target in TARGETS:
+        data["sensors"].pop(target.sensor, None)
     data["labels"] = ["bbox_visib", "visib_fract"]
     return load_config(data)
 

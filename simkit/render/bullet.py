@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,6 +82,7 @@ class Bullet(Renderer):
         super().__init__(options, library)
         self._folder = tempfile.TemporaryDirectory(prefix="simkit-bullet-")
         self._files = 0
+        self._rows = [_Rows() for _ in range(3)]
         self._start()
 
     def _start(self) -> None:
@@ -197,13 +199,15 @@ class Bullet(Renderer):
 
     def _shape(self, mesh: Mesh, scale: Vec3) -> int:
         uv = mesh.uv if mesh.uv is not None else np.zeros((len(mesh.vertices), 2))
-        shape: int = self._client.createVisualShape(
-            self._client.GEOM_MESH,
-            vertices=(mesh.vertices * np.array(scale)).tolist(),
-            indices=mesh.faces.ravel().tolist(),
-            normals=_scaled_normals(mesh.normals, scale).tolist(),
-            uvs=uv.tolist(),
-        )
+        lists: dict[str, list[Any]] = {
+            "vertices": self._rows[0].of(mesh.vertices * np.array(scale)),
+            "normals": self._rows[1].of(_scaled_normals(mesh.normals, scale)),
+            "uvs": self._rows[2].of(uv),
+            "indices": mesh.faces.ravel().tolist(),
+        }
+        shape: int = self._client.createVisualShape(self._client.GEOM_MESH, **lists)
+        for values in lists.values():  # the lists themselves stay for good, see _Rows
+            values.clear()
         self._bytes += len(mesh.vertices) * BYTES_PER_VERTEX
         if shape < 0:
             raise RenderError(f"PyBullet takes no mesh of {len(mesh.vertices)} vertices")
@@ -217,6 +221,24 @@ class Bullet(Renderer):
         path.unlink()
         self._bytes += image.nbytes
         return texture
+
+
+class _Rows:
+    """An array's rows as lists, the same lists each time.
+
+    PyBullet never lets go of the lists that it is given, nor of the items that it takes from them.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[list[float]] = []
+
+    def of(self, values: NDArray[np.floating]) -> list[list[float]]:
+        """Return the rows of an array (N, K); they hold until the next call."""
+        rows = values.tolist()
+        self._rows += [[] for _ in range(len(rows) - len(self._rows))]
+        for row, new in zip(self._rows, rows, strict=False):
+            row[:] = new
+        return self._rows[: len(rows)]
 
 
 @dataclass(frozen=True, eq=False)
