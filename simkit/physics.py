@@ -26,6 +26,9 @@ from simkit.scene import Body, Region, Scene, Vec3, quaternion, vec3
 COLLISION_MARGIN = 0.001
 """Bullet's skin around each hull of a compound [m]; it cannot be changed, so hulls are shrunk by it."""
 
+TOUCHING = 0.0015
+"""Bodies whose surfaces are no farther apart than this touch [m]."""
+
 STEPS_PER_CHECK = 5
 LONGEST_WAY, MOST_PARTS = 0.01, 4
 """A step is parted, into so many at most, if a body would move farther than this in it [m]."""
@@ -85,6 +88,24 @@ class PhysicsOptions:
     )
 
 
+@dataclass(frozen=True)
+class Contact:
+    """Where two bodies touch.
+
+    Attributes:
+        a, b: names of the bodies.
+        points: middles between their surfaces [m, world].
+        normal: unit vector, mean over the points, from `b` towards `a` in the world.
+        gap: smallest distance of the surfaces [m]; below 0 they overlap.
+    """
+
+    a: str
+    b: str
+    points: tuple[Vec3, ...]
+    normal: Vec3
+    gap: float
+
+
 class Physics:
     """A PyBullet client in DIRECT mode; close it when done.
 
@@ -141,6 +162,24 @@ class Physics:
             replace(frame, time=time, duration=duration)
             for frame, time in zip(frames, times, strict=True)
         ]
+
+    def contacts(self, scene: Scene) -> list[Contact]:
+        """Return where bodies of a scene touch, as it stands: one a pair, in the order of the bodies.
+
+        Pairs of which both are fixed are left out.
+        """
+        handles = self._load(scene)
+        names = {handle: name for name, handle in handles.items()}
+        fixed = {body.name for body in scene.bodies if body.fixed}
+        self._client.performCollisionDetection()
+        found: dict[tuple[str, str], list[Any]] = {}
+        for one in self._client.getContactPoints():
+            a, b = names[one[1]], names[one[2]]
+            if one[8] <= TOUCHING and not (a in fixed and b in fixed):
+                found.setdefault((a, b), []).append(one)
+        places = {name: place for place, name in enumerate(handles)}
+        contacts = [_contact(a, b, points) for (a, b), points in found.items()]
+        return sorted(contacts, key=lambda one: (places[one.a], places[one.b]))
 
     def _simulated(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
         steps = max(1, math.ceil(1 / (frame_rate * self.options.time_step) - 1e-9))
@@ -361,6 +400,14 @@ def _moves(body: Body) -> bool:
 def _heavy(body: Body) -> Body:
     """Return a fixed body as one that Bullet moves, and that nothing can stop."""
     return replace(body, fixed=False, mass=1e6)
+
+
+def _contact(a: str, b: str, points: list[Any]) -> Contact:
+    places = [vec3((np.array(one[5]) + np.array(one[6])) / 2) for one in points]
+    mean = np.mean([one[7] for one in points], axis=0)
+    length = float(np.linalg.norm(mean))
+    normal = mean / length if length > 1e-6 else np.array(points[0][7])
+    return Contact(a, b, tuple(places), vec3(normal), float(min(one[8] for one in points)))
 
 
 def _report(simulated_time: float, states: dict[str, str], removed: list[str]) -> dict[str, Any]:

@@ -209,6 +209,7 @@ class Pipeline:
             view = View(
                 scene, scene.camera, frame, self.library, self._caster, params or {}, moment,
                 self.renderer.render,
+                self._physics.contacts,
             )  # fmt: skip
             return frame, self._annotators.annotate(view)
 

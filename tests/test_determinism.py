@@ -185,7 +185,7 @@ def test_replay_with_one_factor_changed(small: Small) -> None:
         assert files_of(again, pipeline) == files_of(sample, pipeline)
         brighter = {**sample.params["light"], "intensity": 0.1}
         changed = pipeline(1, given={"light": brighter})
-        assert changed.scene.lights[0].intensity == 0.1
+        assert changed.scene.lights[0].intensity == pytest.approx(0.1)
         assert changed.scene.bodies == sample.scene.bodies
         assert changed.camera == sample.camera
         assert files_of(pipeline(1), pipeline) == files_of(sample, pipeline)
@@ -374,7 +374,7 @@ def test_another_content_of_a_model_is_refused(small: Small, tmp_path: Path) -> 
     simkit.generate(config, tmp_path / "out", n=1)
     assert simkit.generate(config, tmp_path / "out", n=1).images == 0
     trimesh.creation.box((0.05, 0.04, 0.031)).export(models / "brick.ply")
-    with pytest.raises(DatasetError, match=r"models\[0\]\.mesh_hash: "):
+    with pytest.raises(DatasetError, match=r"models\[0\]\."):
         simkit.generate(config, tmp_path / "out", n=1)
 
 

@@ -15,6 +15,7 @@ from simkit import registry
 from simkit.assets.library import Library
 from simkit.contracts import Params
 from simkit.errors import PluginError
+from simkit.physics import Contact
 from simkit.raycast import RayCaster
 from simkit.render import CHANNELS, Frame
 from simkit.scene import Body, Camera, Scene
@@ -48,6 +49,7 @@ class View:
         params: what the plug-ins decided, by name.
         moment: gives the scene, with its camera, so many frames later (or earlier, if negative) in
             the sequence; None beyond its ends.
+        touching: gives where the scene's bodies touch.
         draw: renders a scene, for annotators that look from elsewhere or at another time.
     """
 
@@ -59,6 +61,7 @@ class View:
     params: Mapping[str, Params] = field(default_factory=dict)
     moment: Callable[[int], Scene | None] = lambda offset: None
     draw: Callable[[Scene, Camera, Iterable[str]], Frame] | None = None
+    touching: Callable[[Scene], list[Contact]] = lambda scene: []
 
     @property
     def instances(self) -> list[tuple[int, Body]]:
