@@ -64,7 +64,8 @@ class MaterialOptions(SurfaceOptions):
 class MaterialLook(Randomizer):
     """New looks for objects (unless they keep their own), and patterns for the background.
 
-    Background is what is fixed, unlabelled and made of primitives; all else is an object.
+    Background is what is fixed, unlabelled and made of primitives; all else is an object. Parts of
+    one thing, whose names agree up to a slash, look alike.
     """
 
     Options = MaterialOptions
@@ -76,7 +77,17 @@ class MaterialLook(Randomizer):
         self.background_images = images_in(folder) if folder else ()
 
     def sample(self, scene: Scene, rng: np.random.Generator) -> Params:
-        return {body.name: self._look(body, rng) for body in scene.bodies}
+        looks: Params = {}
+        wholes: dict[str, Params] = {}
+        for body in scene.bodies:
+            if not self._is_background(body):
+                looks[body.name] = self._look(body, rng)
+                continue
+            whole = body.name.partition("/")[0]  # the walls of a tote are of one make
+            if whole not in wholes:
+                wholes[whole] = self._background_look(rng)
+            looks[body.name] = dict(wholes[whole])
+        return looks
 
     def apply(self, scene: Scene, params: Params) -> Scene:
         bodies = [
@@ -84,14 +95,18 @@ class MaterialLook(Randomizer):
         ]
         return scene.with_bodies(bodies)
 
+    def _is_background(self, body: Body) -> bool:
+        primitive = self.library[body.model].category == BACKGROUND
+        distracts = body.name.startswith(DISTRACTOR)
+        return primitive and body.fixed and not body.labelled and not distracts
+
+    def _background_look(self, rng: np.random.Generator) -> Params:
+        look = self._drawn(rng, "background_roughness", "background_metallic", "background_tile")
+        kind = self.options.background.sample(rng)
+        return {**look, **draw_surface(self.options, kind, self.background_images, rng)}
+
     def _look(self, body: Body, rng: np.random.Generator) -> Params:
         primitive = self.library[body.model].category == BACKGROUND
-        if primitive and body.fixed and not body.labelled and not body.name.startswith(DISTRACTOR):
-            look = self._drawn(
-                rng, "background_roughness", "background_metallic", "background_tile"
-            )
-            kind = self.options.background.sample(rng)
-            return {**look, **draw_surface(self.options, kind, self.background_images, rng)}
         keeps = rng.random() < self.options.keep_look
         if keeps and (body.labelled or not primitive):  # else it has no look to keep
             look = self._drawn(rng, "roughness", "kept_metallic", "kept_brightness", "kept_cast")

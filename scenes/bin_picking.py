@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +44,12 @@ class BinPicking(PopulatedFamily):
     """A tote whose floor is z = 0, on a table in a room; what does not fit in falls off."""
 
     Options = BinPickingOptions
-    randomizers = ("placement", "material", "light", "camera")
+    randomizers: ClassVar[Mapping[str, Any]] = {
+        "placement": {},
+        "material": {},
+        "light": {},
+        "camera": {"distance": [0.7, 1.1], "elevation_deg": [55.0, 90.0]},
+    }
 
     def sample(self, rng: np.random.Generator) -> Params:
         options = self.options

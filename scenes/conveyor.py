@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +44,12 @@ class Conveyor(PopulatedFamily):
     """A belt along x whose top is z = 0; it and what has settled on it move at one speed."""
 
     Options = ConveyorOptions
-    randomizers = ("placement", "material", "light", "camera")
+    randomizers: ClassVar[Mapping[str, Any]] = {
+        "placement": {},
+        "material": {},
+        "light": {},
+        "camera": {"distance": [0.7, 1.1], "elevation_deg": [40.0, 90.0]},
+    }
 
     def sample(self, rng: np.random.Generator) -> Params:
         options = self.options

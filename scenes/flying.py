@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -44,7 +46,17 @@ class Flying(PopulatedFamily):
     """
 
     Options = FlyingOptions
-    randomizers = ("placement", "material", "light", "backdrop", "camera")
+    randomizers: ClassVar[Mapping[str, Any]] = {
+        "placement": {},
+        "material": {"keep_look": 0.5},
+        "light": {},
+        "backdrop": {},
+        "camera": {
+            "distance": [0.7, 1.2],
+            "elevation_deg": [-60.0, 80.0],
+            "roll_deg": [-180.0, 180.0],
+        },
+    }
 
     def sample(self, rng: np.random.Generator) -> Params:
         options = self.options

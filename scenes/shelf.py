@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,7 +50,16 @@ class Shelf(PopulatedFamily):
     """A rack of boards, the lowest at z = 0, on which objects stand upright, or lie (mode: drop)."""
 
     Options = ShelfOptions
-    randomizers = ("placement", "material", "light", "camera")
+    randomizers: ClassVar[Mapping[str, Any]] = {
+        "placement": {"mode": "place"},
+        "material": {},
+        "light": {"azimuth_deg": [-60.0, 60.0], "elevation_deg": [10.0, 50.0]},
+        "camera": {
+            "distance": [1.0, 1.5],
+            "azimuth_deg": [-35.0, 35.0],
+            "elevation_deg": [0.0, 30.0],
+        },
+    }
 
     def sample(self, rng: np.random.Generator) -> Params:
         options = self.options
