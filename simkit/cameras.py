@@ -13,9 +13,12 @@ distances from the camera's centre. The depth channel of a ``kannala_brandt`` st
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simkit.compiled import compiled
 from simkit.scene import Camera
 
 Array = NDArray[np.float64]
@@ -104,47 +107,72 @@ def _distorted(plane: Array, distortion: tuple[float, ...]) -> tuple[Array, Arra
 
 def _undistorted(wanted: Array, distortion: tuple[float, ...]) -> Array:
     """Return the points (N, 2) that `_distorted` moves to `wanted` (Newton's method); else NaN."""
-    plane = wanted.copy()
-    error = np.full(len(plane), np.inf)
-    for _ in range(_ITERATIONS):
-        moved, jacobian = _distorted(plane, distortion)
-        residual = moved - wanted
-        error = np.abs(residual).max(axis=1, initial=0.0)
-        if not (error > _CONVERGED).any():
-            break
-        a, b, c, d = (jacobian[:, i, j] for i in (0, 1) for j in (0, 1))
-        determinant = a * d - b * c
-        determinant = np.where(np.abs(determinant) < 1e-9, 1e-9, determinant)
-        step = np.stack(
-            [
-                (d * residual[:, 0] - b * residual[:, 1]) / determinant,
-                (a * residual[:, 1] - c * residual[:, 0]) / determinant,
-            ],
-            axis=1,
-        )
-        length = np.linalg.norm(step, axis=1, keepdims=True)
-        plane = plane - step * np.minimum(1.0, 0.5 / np.maximum(length, 1e-300))
-    # Where the lens folds its image over, a pixel is seen from elsewhere too, or from nowhere.
-    jacobian = _distorted(plane, distortion)[1]
-    unfolded = np.linalg.det(jacobian) > 0 if len(plane) else np.zeros(0, dtype=bool)
-    return np.where(((error < 1e-9) & unfolded)[:, None], plane, np.nan)
+    plane = np.empty_like(wanted)
+    _newton(np.ascontiguousarray(wanted), _coefficients(distortion), plane)
+    return plane
+
+
+@compiled
+def _newton(wanted, k, plane):  # type: ignore[no-untyped-def]
+    """Fill `plane` with what the lens moves to `wanted`; the formulas are `_distorted`'s."""
+    k1, k2, p1, p2, k3, k4, k5, k6 = k
+    for i in range(wanted.shape[0]):
+        u, v = wanted[i, 0], wanted[i, 1]
+        x, y = u, v
+        error, determinant = np.inf, 0.0
+        for _ in range(_ITERATIONS):
+            r2 = x * x + y * y
+            above = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+            below = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+            factor = above / below
+            slope = (
+                k1 + r2 * (2 * k2 + r2 * 3 * k3) - factor * (k4 + r2 * (2 * k5 + r2 * 3 * k6))
+            ) / below
+            du = x * factor + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) - u
+            dv = y * factor + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y - v
+            a = factor + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x
+            b = 2 * x * y * slope + 2 * p1 * x + 2 * p2 * y
+            d = factor + 2 * y * y * slope + 6 * p1 * y + 2 * p2 * x
+            error = max(abs(du), abs(dv))
+            determinant = a * d - b * b
+            if not error > _CONVERGED:
+                break
+            safe = determinant if abs(determinant) >= 1e-9 else 1e-9
+            step_x, step_y = (d * du - b * dv) / safe, (a * dv - b * du) / safe
+            length = math.sqrt(step_x * step_x + step_y * step_y)
+            share = min(1.0, 0.5 / max(length, 1e-300))
+            x, y = x - step_x * share, y - step_y * share
+        # Where the lens folds its image over, a pixel is seen from elsewhere too, or from nowhere.
+        found = error < 1e-9 and determinant > 0
+        plane[i, 0] = x if found else np.nan
+        plane[i, 1] = y if found else np.nan
 
 
 def _fisheye_rays(plane: Array, k: Array) -> Array:
     radius = np.linalg.norm(plane, axis=1)
-    limit = _fisheye_limit(k)
-    theta = np.minimum(radius, limit)
-    for _ in range(_ITERATIONS):
-        value, slope = _fisheye_radius(theta, k)
-        step = (value - radius) / np.where(np.abs(slope) < 1e-6, 1e-6, slope)
-        theta = np.clip(theta - np.clip(step, -0.5, 0.5), 0.0, limit)
-        if np.abs(step).max(initial=0.0) < _CONVERGED:
-            break
+    theta = np.empty_like(radius)
+    _angles(radius, k.astype(np.float64), _fisheye_limit(k), theta)
     reached = np.abs(_fisheye_radius(theta, k)[0] - radius) < 1e-9
     sine = np.divide(np.sin(theta), radius, out=np.ones_like(theta), where=radius > 1e-12)
     rays = np.column_stack([plane * sine[:, None], np.cos(theta)])
     rays /= np.where(rays[:, 2] > _WIDE_Z, rays[:, 2], 1.0)[:, None]
     return np.where(reached[:, None], rays, np.nan)
+
+
+@compiled
+def _angles(radius, k, limit, theta):  # type: ignore[no-untyped-def]
+    """Fill `theta` with the angles off the axis [rad] whose image radii these are, by Newton's method."""
+    for i in range(radius.shape[0]):
+        t = min(radius[i], limit)
+        for _ in range(_ITERATIONS):
+            t2 = t * t
+            value = t * (1 + t2 * (k[0] + t2 * (k[1] + t2 * (k[2] + t2 * k[3]))))
+            slope = 1 + t2 * (3 * k[0] + t2 * (5 * k[1] + t2 * (7 * k[2] + t2 * 9 * k[3])))
+            step = (value - radius[i]) / (slope if abs(slope) >= 1e-6 else 1e-6)
+            t = min(max(t - min(max(step, -0.5), 0.5), 0.0), limit)
+            if abs(step) < _CONVERGED:
+                break
+        theta[i] = t
 
 
 def _fisheye_plane(points: Array, k: Array) -> Array:

@@ -20,6 +20,7 @@ from simkit.assets.cache import cache_dir
 from simkit.errors import AssetError
 
 _SOURCES = (
+    "cameras.py",
     "compiled.py",
     "embree.py",
     "raycast.py",

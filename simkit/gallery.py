@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from simkit import registry
 from simkit.assets.library import Library
@@ -30,7 +32,8 @@ from simkit.pipeline import Pipeline
 
 KINDS = ("scenes", "randomizers", "sensors")
 STEPS = 5
-SIZE = {"width": 320, "height": 240}
+SIZE = {"width": 200, "height": 150}
+FAMILY_SIZE = {"width": 320, "height": 240}
 SCENES_SHOWN = 6
 
 
@@ -65,7 +68,8 @@ def sheet(kind: str, name: str, base: str | Path | None = None) -> Pixels | str:
         name: as registered.
         base: a config that the sheet starts from; None for the defaults.
     """
-    start = laid_over(_BASE, read_yaml(Path(base)) if base is not None else {})
+    plain = laid_over(_BASE, _STARTS.get(name, {}))
+    start = laid_over(plain, read_yaml(Path(base)) if base is not None else {})
     try:
         if kind == "scenes":
             return _family_sheet(name, start)
@@ -75,7 +79,8 @@ def sheet(kind: str, name: str, base: str | Path | None = None) -> Pixels | str:
 
 
 def _family_sheet(name: str, start: Mapping[str, Any]) -> Pixels:
-    with Pipeline(laid_over(start, {"scene": {"family": name}})) as pipeline:
+    larger = {"randomizers": {"camera": FAMILY_SIZE}}
+    with Pipeline(laid_over(laid_over(start, larger), {"scene": {"family": name}})) as pipeline:
         pictures = [pipeline(index).picture for index in range(SCENES_SHOWN)]
     return contact_sheet(pictures, 3, [f"{name}, scene {k}" for k in range(SCENES_SHOWN)])
 
@@ -86,7 +91,7 @@ def _sweep_sheet(kind: str, name: str, start: Mapping[str, Any]) -> Pixels | str
     for sweep in sweeps(registry.load(kind, name).Options):
         for value, text in sweep.values:
             changed = _with(start, [kind, name, *sweep.key.split(".")], value)
-            pictures.append(_picture(changed, library))
+            pictures.append(_picture(changed, library, name))
             captions.append(f"{name}.{sweep.key} = {text}")
         missing = STEPS - len(sweep.values)
         pictures += [np.full((8, 8, 3), 32, np.uint8)] * missing
@@ -96,7 +101,8 @@ def _sweep_sheet(kind: str, name: str, start: Mapping[str, Any]) -> Pixels | str
 
 def sweeps(options: type[Any]) -> list[Sweep]:
     """Return the rows of a plug-in's sheet: keys that vary, and those with a choice."""
-    return [Sweep(one.path, values) for one in keys(options) if (values := tuple(_values(one)))]
+    swept = [one for one in keys(options) if one.path != "every"]
+    return [Sweep(one.path, values) for one in swept if (values := tuple(_values(one)))]
 
 
 def _values(key: KeyInfo) -> Iterator[tuple[Any, str]]:
@@ -129,9 +135,23 @@ def _across(distribution: Distribution) -> Iterator[tuple[Any, str]]:
         yield Uniform(value, value).to_config(), f"{value:.3g}"
 
 
-def _picture(config: Mapping[str, Any], library: Library) -> Pixels:
+def _picture(config: Mapping[str, Any], library: Library, name: str) -> Pixels:
+    """Return the first image, or what sensor `name` measures in it."""
     with Pipeline(config, library=library) as pipeline:
-        return pipeline(0).picture
+        sample = pipeline(0)
+        measured = list(pipeline.images) if name in config["sensors"] else []
+        if not measured:
+            return sample.picture
+        image = sample.images[measured[0]]
+    return _depth_picture(image) if image.dtype == np.float32 else np.atleast_3d(image)
+
+
+def _depth_picture(depth: NDArray[np.float32]) -> Pixels:
+    """Return depth (H, W) [m] as colours, near ones bright; black where there is none."""
+    near, far = np.quantile(depth[depth > 0], [0.02, 0.98]) if (depth > 0).any() else (0.0, 1.0)
+    shade = np.clip((far - depth) / max(far - near, 1e-6), 0, 1) * 255
+    colors = cv2.applyColorMap(shade.astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
+    return np.ascontiguousarray(colors * (depth > 0)[..., None], dtype=np.uint8)
 
 
 def _with(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
@@ -142,9 +162,30 @@ def _with(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[st
 
 
 _BASE: dict[str, Any] = {
-    "seed": 1,
+    "seed": 3,
     "labels": [],
     "scene": {},
     "randomizers": {"camera": SIZE},
     "sensors": {},
 }
+
+_CALM: dict[str, Any] = {
+    "scene": {"objects": 6},
+    "randomizers": {
+        "placement": {"x": [-0.15, 0.15], "y": [-0.15, 0.15]},
+        "material": {"background": "plain", "saturation": [0.0, 0.3], "value": [0.5, 0.8]},
+    },
+}
+_STARTS: dict[str, dict[str, Any]] = {
+    "backdrop": {"scene": {"family": "flying"}},
+    "dynamics": laid_over(_CALM, {"scene": {"objects": 12}}),
+    "environment": laid_over(
+        _CALM, {"scene": {"room": "none"}, "randomizers": {"environment": {"kind": "sky"}}}
+    ),
+    "joints": {"scene": {"family": "robot_cell"}},
+    "light": laid_over(_CALM, {"randomizers": {"light": {"kind": "spot"}}}),
+    "placement": laid_over(_CALM, {"scene": {"objects": 10}}),
+    "room": laid_over(_CALM, {"randomizers": {"camera": {"distance": 1.4, "elevation_deg": 15}}}),
+    "scale": _CALM,
+}
+"""What a sheet starts from, where the default scene would not show much."""

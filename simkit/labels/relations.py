@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from simkit.geometry import Array, apply_transform
+from simkit.assets.mesh import Mesh
+from simkit.geometry import Array, apply_transform, invert
 from simkit.labels import Annotator, View
 from simkit.scene import Body
 
+CORNERS = 64
+"""Of a body's convex hull, about so many are looked at for `INSIDE`."""
+
 INSIDE = 0.5
-"""Share of a body's vertices that lie in the other's convex hull, where it is inside."""
+"""Share of the corners of a body's convex hull that lie in the other's, where it is inside."""
 
 
 class Relations(Annotator):
@@ -23,8 +28,8 @@ class Relations(Annotator):
     ``left_of``, ``in_front_of``: as the camera sees it, the middle of the subject's bounding box lies
     farther to the left (smaller camera x), or nearer (smaller z), by more than a quarter of the sum of
     the two diameters. ``above``: higher by as much, against the world's z. ``on``: the object carries
-    the subject (`support`), which may be an unlabelled body. ``inside``: at least half of the
-    subject's vertices lie in the object's convex hull. What follows by turning a pair round (right of,
+    the subject (`support`), which may be an unlabelled body. ``inside``: at least half of up
+    to 64 corners of the subject's convex hull lie in the object's. What follows by turning a pair round (right of,
     behind, below) is not listed.
     """
 
@@ -34,7 +39,7 @@ class Relations(Annotator):
     def annotate(self, view: View, labels: Mapping[str, Any]) -> list[list[str]]:
         bodies = [body for _, body in view.instances]
         names = [body.name for body in bodies]
-        corners = [_vertices(view, body) for body in bodies]
+        corners = [_corners(view, body) for body in bodies]
         found = [
             [one["supported"], "on", one["supporter"]]
             for one in labels["support"]
@@ -50,17 +55,31 @@ class Relations(Annotator):
                 if place[b] - place[a] > apart:
                     found.append([names[a], predicate, names[b]])
             near = np.linalg.norm(middles[a] - middles[b]) < 2 * apart
-            if radii[a] < radii[b] and near and _share_inside(corners[a], corners[b]) >= INSIDE:
+            if (
+                radii[a] < radii[b]
+                and near
+                and _share_inside(view, corners[a], bodies[b]) >= INSIDE
+            ):
                 found.append([names[a], "inside", names[b]])
         return found
 
 
-def _vertices(view: View, body: Body) -> Array:
-    vertices = view.library[body.model].mesh.vertices * np.array(body.scale)
-    return apply_transform(body.T_world_body, vertices)
+@lru_cache(maxsize=256)
+def _hull(mesh: Mesh) -> tuple[Array, Array]:
+    """Return the corners (H, 3) and planes (F, 4), outwards, of a mesh's convex hull."""
+    hull = ConvexHull(mesh.vertices)
+    return mesh.vertices[hull.vertices].astype(np.float64), np.unique(hull.equations, axis=0)
 
 
-def _share_inside(points: Array, around: Array) -> float:
-    """Return the share of points (N, 3) that lie in the convex hull of others (M, 3)."""
-    planes = ConvexHull(around).equations
-    return float(np.mean((points @ planes[:, :3].T + planes[:, 3]).max(axis=1) <= 1e-6))
+def _corners(view: View, body: Body) -> Array:
+    """Return the corners (H, 3) [m, world] of a body's convex hull."""
+    corners = _hull(view.library[body.model].mesh)[0] * np.array(body.scale)
+    return apply_transform(body.T_world_body, corners)
+
+
+def _share_inside(view: View, points: Array, body: Body) -> float:
+    """Return the share of points (N, 3) [m, world] that lie in a body's convex hull."""
+    planes = _hull(view.library[body.model].mesh)[1]
+    some = points[:: max(1, len(points) // CORNERS)]
+    local = apply_transform(invert(body.T_world_body), some) / np.array(body.scale)
+    return float(np.mean((local @ planes[:, :3].T + planes[:, 3]).max(axis=1) <= 1e-6))
