@@ -223,7 +223,9 @@ def _instance(row: Mapping[str, Any]) -> Instance:
 
 
 def _pinhole_of(record: Record) -> Array | None:
-    """Return the stored ``cam_K`` (3, 3), None if the image is known to be from no pinhole."""
+    """Return the stored ``cam_K`` (3, 3), None if there is none, or it is known to be no pinhole's."""
+    if "camera.json" not in record.files:
+        return None
     camera = record.scene.camera if "params.json" in record.files else None
     if camera is not None and camera.model != PINHOLE:
         return None

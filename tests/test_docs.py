@@ -64,3 +64,21 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {"generate", "preview", "replay", "doctor"} <= listed
     for command in listed:
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [("annotators", "labels"), ("randomizers", "randomization"), ("sensors", "randomization"),
+     ("scenes", "scenes")],
+)  # fmt: skip
+def test_every_plugin_is_in_the_docs(kind: str, page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    for name in registry.names(kind):
+        internal = kind == "annotators" and registry.load(kind, name).kind == "internal"
+        assert internal or f"`{name}`" in text, name
+
+
+def test_pictures_of_the_docs_exist() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for target in re.findall(r"\]\(((?!http)[^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -61,9 +61,12 @@ def _show_summary(dataset: Dataset) -> None:
     facts.add_row("size", size_text(summary.size))
     facts.add_row("origin", about["origin"])
     facts.add_row("seed", cell(about["config"].get("seed")))
-    facts.add_row("renderer", f"{about['renderer']['backend']}: {about['renderer']['driver']}")
-    if about["renderer"]["ignores"]:
-        facts.add_row("", f"does not show: {', '.join(about['renderer']['ignores'])}")
+    if "renderer" in about:
+        facts.add_row("renderer", f"{about['renderer']['backend']}: {about['renderer']['driver']}")
+        if about["renderer"]["ignores"]:
+            facts.add_row("", f"does not show: {', '.join(about['renderer']['ignores'])}")
+    else:
+        facts.add_row("imported from", about["config"]["import"]["source"])
     facts.add_row("labels", cell(about["config"].get("labels")))
     facts.add_row("licences", "; ".join(about["licences"]) or "unknown")
     facts.add_row("versions", ", ".join(f"{k} {v}" for k, v in about["versions"].items()))

@@ -9,11 +9,14 @@ import typer
 from typer.core import TyperGroup
 
 from simkit.cli import (
+    audit_labels,
     check_plugin,
     doctor,
+    export,
     fit_randomization,
     gallery,
     generate,
+    import_,
     inspect,
     preview,
     randomizers,
@@ -57,8 +60,11 @@ app = typer.Typer(
 app.command("generate")(generate.command)
 app.command("preview")(preview.command)
 app.command("inspect")(inspect.command)
+app.command("audit-labels")(audit_labels.command)
 app.command("replay")(replay.command)
 app.command("rerender")(rerender.command)
+app.command("export")(export.command)
+app.command("import")(import_.command)
 app.command("schema")(schema.command)
 app.command("randomizers")(randomizers.command)
 app.command("fit-randomization")(fit_randomization.command)

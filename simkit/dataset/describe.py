@@ -32,6 +32,7 @@ PRESENTATION = (
     "checker",
     "cli",
     "draw.py",
+    "exchange",
     "fitting.py",
     "gallery.py",
     "machine.py",
@@ -39,6 +40,7 @@ PRESENTATION = (
     "preview.py",
     "replay.py",
     "rerender.py",
+    "torch",
 )
 """Parts of simkit that change no sample."""
 
@@ -107,6 +109,7 @@ def _describe_model(name: str, library: Library, settles: bool) -> dict[str, Any
         "category": model.category,
         "category_id": model.category_id,
         "diameter": model.diameter,
+        "bounds": model.mesh.bounds.tolist(),
         "symmetries_discrete": model.symmetries_discrete,
         "symmetries_continuous": model.symmetries_continuous,
         "mesh_hash": model.mesh.content_hash,

@@ -88,8 +88,8 @@ class Record:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """What was decided, by plug-in."""
-        return self._json("params.json")["params"]
+        """What was decided, by plug-in; nothing for a real photo."""
+        return self._json("params.json")["params"] if "params.json" in self.files else {}
 
     @cached_property
     def scene(self) -> Scene:
@@ -105,6 +105,10 @@ class Record:
     def mask_visib(self) -> NDArray[np.bool_]:
         """(N, H, W) bool, visible."""
         return self._masks("mask_visib.json")
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return the value of an array annotator, e.g. ``panoptic_map``."""
+        return np.load(io.BytesIO(self._file(f"{name}.npy")), allow_pickle=False)
 
     def _masks(self, name: str) -> NDArray[np.bool_]:
         masks = self._json(name)
@@ -153,6 +157,25 @@ class Dataset:
         return pa.concat_tables(tables, promote_options="default")
 
     @cached_property
+    def categories(self) -> dict[int, str]:
+        """Names of the labelled categories by id, sorted by id, whether an image shows them or not.
+
+        Raises:
+            DatasetError: two of them have one id.
+        """
+        about = self.description
+        pairs = {(one["id"], one["name"]) for one in about.get("categories", ())}
+        pairs |= {
+            (one["category_id"], one["category"])
+            for one in about.get("models", ())
+            if one.get("category_id", 0) > 0 and one.get("obj_id", 0) > 0
+        }
+        named = dict(sorted(pairs))
+        if len(named) < len(pairs):
+            raise DatasetError(f"{self.url}: two categories have one id: {sorted(pairs)}")
+        return named
+
+    @cached_property
     def _rows(self) -> dict[int, int]:
         return {index: row for row, index in enumerate(self.index.column("index").to_pylist())}
 
@@ -187,7 +210,7 @@ class Dataset:
     def _read(self, shard: str, key: str) -> dict[str, bytes]:
         with self._folder.fs.open(self._folder.path(shard), "rb") as file:
             if shard not in self._tars:
-                self._tars[shard] = _table_of_contents(file, f"{self.url}/{shard}")
+                self._tars[shard] = table_of_contents(file, f"{self.url}/{shard}")
             if key not in self._tars[shard]:
                 raise DatasetError(f"{self.url}/{shard}: lacks {key}; remove it and generate again")
             files = {}
@@ -206,7 +229,7 @@ def open_dataset(url: str | Path) -> Dataset:
     return Dataset(url)
 
 
-def _table_of_contents(file: Any, name: str) -> dict[str, dict[str, tuple[int, int]]]:
+def table_of_contents(file: Any, name: str) -> dict[str, dict[str, tuple[int, int]]]:
     """Return (offset, size) of a tar's files by key and suffix."""
     contents: dict[str, dict[str, tuple[int, int]]] = {}
     try:
