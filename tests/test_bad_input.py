@@ -259,6 +259,8 @@ def test_an_override_of_broken_yaml() -> None:
 
 
 def test_an_override_takes_the_place_of_a_distribution() -> None:
-    config = {"randomizers": {"material": {"background": {"choice": {"values": ["noise", "wood"]}}}}}
+    config = {
+        "randomizers": {"material": {"background": {"choice": {"values": ["noise", "wood"]}}}}
+    }
     loaded = load_config(config, ["randomizers.material.background={choice: [wood]}"])
     assert loaded.randomizers["material"].background.support == ("wood",)

@@ -18,6 +18,7 @@ from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import primitives
 from simkit.contracts import STAGES
 from simkit.options import build, to_config, varied_keys
+from simkit.pipeline import Pipeline, Place
 from simkit.randomness import stream
 from simkit.scene import Body, Scene
 
@@ -184,3 +185,46 @@ def test_scene_json_round_trip(seed: int) -> None:
 
 
 LIBRARY = load_library(ModelOptions(collision="convex_hull")).merged(primitives())
+
+
+TOGETHER = [name for name in RANDOMIZERS if name != "joints"]
+
+
+def decided(names: list[str]) -> tuple[dict[str, Any], Scene]:
+    """Params and scene of the first image, with just these randomizers, in this order."""
+    off = dict.fromkeys(name for name in RANDOMIZERS if name not in names)
+    camera = {"width": 16, "height": 12}
+    config = {
+        "seed": 7,
+        "labels": [],
+        "physics": {"enabled": False},
+        "scene": {"objects": 4},
+        "render": {"backend": "embree"},
+        "randomizers": {**off, **{name: camera if name == "camera" else {} for name in names}},
+    }
+    with Pipeline(config, library=LIBRARY) as pipeline:
+        scene, params = pipeline._moment(Place.of(0, pipeline.config.run), {})
+    return params, scene
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.permutations(TOGETHER))
+def test_the_order_in_a_config_means_nothing(names: list[str]) -> None:
+    params, scene = decided(list(names))
+    expected, same_scene = decided(TOGETHER)
+    assert json.dumps(params, sort_keys=True) == json.dumps(expected, sort_keys=True)
+    assert scene == same_scene
+
+
+@pytest.mark.parametrize("gone", [name for name in TOGETHER if name != "camera"])
+def test_no_randomizer_shifts_another_one(gone: str) -> None:
+    """Without it, those that run before it or beside it draw what they drew."""
+    all_params, _ = decided(TOGETHER)
+    fewer, _ = decided([name for name in TOGETHER if name != gone])
+    stages = {name: registry.load("randomizers", name)(
+        registry.load("randomizers", name).Options(), LIBRARY).stage for name in TOGETHER}  # fmt: skip
+    for name in TOGETHER:
+        reads = gone in registry.load("randomizers", name).after
+        later = STAGES.index(stages[name]) > STAGES.index(stages[gone])
+        if name != gone and not reads and not later:
+            assert fewer[name] == all_params[name], f"{gone} shifts {name}"

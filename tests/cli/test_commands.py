@@ -14,7 +14,10 @@ import pytest
 def test_help_lists_every_command(run: Any) -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("generate", "preview", "inspect", "replay", "schema", "doctor", "check-plugin"):
+    for name in (
+        "generate", "preview", "inspect", "replay", "schema", "doctor", "check-plugin", "gallery",
+        "fit-randomization", "export", "import",
+    ):  # fmt: skip
         assert name in result.output
 
 
@@ -28,6 +31,10 @@ def test_help_lists_every_command(run: Any) -> None:
         "rerender",
         "schema",
         "randomizers",
+        "gallery",
+        "fit-randomization",
+        "export",
+        "import",
         "check-plugin",
         "doctor",
     ],
