@@ -186,8 +186,8 @@ def contact_sheet(
     columns = min(columns, len(images))
     height = max(image.shape[0] for image in images)
     width = max(image.shape[1] for image in images)
-    font = _font(max(TEXT_SIZE, width // 40))
-    text_height = 0 if captions is None else _text_size("Ag", font)[1] + SHEET_GAP
+    font = text_font(max(TEXT_SIZE, width // 40))
+    text_height = 0 if captions is None else text_size("Ag", font)[1] + SHEET_GAP
     rows = -(-len(images) // columns)
     cell = width + SHEET_GAP, height + text_height + SHEET_GAP
     sheet = Image.new(
@@ -321,13 +321,13 @@ def _draw_line(image: Pixels, start: Array, end: Array, color: Color, width: int
 def _with_captions(image: Pixels, instances: Sequence[Instance], zoom: int) -> Pixels:
     canvas = Image.fromarray(image)
     pen = ImageDraw.Draw(canvas)
-    font = _font(max(TEXT_SIZE, image.shape[1] // 50))
+    font = text_font(max(TEXT_SIZE, image.shape[1] // 50))
     boxes = [_caption_box(instance, image, zoom) for instance in instances]
     taken: list[Box] = []
     for place, (instance, box) in enumerate(zip(instances, boxes, strict=True)):
         if box is None:
             continue
-        width, height = _text_size(instance.caption, font)
+        width, height = text_size(instance.caption, font)
         at = _free_place(box, (width + 4, height + 2), canvas.size, taken, boxes)
         taken.append(at)
         color = instance_color(place)
@@ -387,11 +387,12 @@ def _ink_on(color: Color) -> Color:
     return (0, 0, 0) if luma > 120 else (255, 255, 255)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def text_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font at a size [px]."""
     return ImageFont.load_default(size)
 
 
-def _text_size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[int, int]:
+def text_size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[int, int]:
     """Return the width of a text and the height of a line [px]."""
     _, _, right, _ = font.getbbox(text)
     _, _, _, bottom = font.getbbox("Ag")
@@ -399,6 +400,6 @@ def _text_size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) ->
 
 
 def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    while _text_size(text, font)[0] > width and len(text) > 1:
+    while text_size(text, font)[0] > width and len(text) > 1:
         text = text.rstrip(".")[:-1] + "..." if len(text) > 4 else text[:-1]
     return text

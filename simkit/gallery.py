@@ -68,7 +68,7 @@ def sheet(kind: str, name: str, base: str | Path | None = None) -> Pixels | str:
         name: as registered.
         base: a config that the sheet starts from; None for the defaults.
     """
-    plain = laid_over(_BASE, _STARTS.get(name, {}))
+    plain = laid_over(_BASE, _STARTS.get(name, _NEAR if kind == "sensors" else {}))
     start = laid_over(plain, read_yaml(Path(base)) if base is not None else {})
     try:
         if kind == "scenes":
@@ -176,6 +176,7 @@ _CALM: dict[str, Any] = {
         "material": {"background": "plain", "saturation": [0.0, 0.3], "value": [0.5, 0.8]},
     },
 }
+_NEAR = laid_over(_CALM, {"randomizers": {"camera": {"distance": 0.45}}})
 _STARTS: dict[str, dict[str, Any]] = {
     "backdrop": {"scene": {"family": "flying"}},
     "dynamics": laid_over(_CALM, {"scene": {"objects": 12}}),

@@ -29,6 +29,9 @@ COLLISION_MARGIN = 0.001
 TOUCHING = 0.0015
 """Bodies whose surfaces are no farther apart than this touch [m]."""
 
+FILES_KEPT = 1000
+"""Collision shapes, one a model and scale; those beyond are written anew when they are asked for."""
+
 STEPS_PER_CHECK = 5
 LONGEST_WAY, MOST_PARTS = 0.01, 4
 """A step is parted, into so many at most, if a body would move farther than this in it [m]."""
@@ -119,6 +122,7 @@ class Physics:
         self._client = Client()
         self._folder = tempfile.TemporaryDirectory(prefix="simkit-physics-")
         self._files: dict[tuple[str, Vec3], str] = {}
+        self._written = 0
 
     def close(self) -> None:
         """Free the client and its temporary files."""
@@ -276,9 +280,12 @@ class Physics:
         key = body.model, body.scale
         if key not in self._files:
             hulls = [hull * np.array(body.scale) for hull in self.library.collision(body.model)]
-            path = Path(self._folder.name) / f"{len(self._files)}.obj"
+            self._written += 1  # PyBullet knows shapes by file name: each gets its own
+            path = Path(self._folder.name) / f"{self._written}.obj"
             path.write_text(_obj_of([shrunk(hull, COLLISION_MARGIN) for hull in hulls]))
             self._files[key] = str(path)
+            if len(self._files) > FILES_KEPT:
+                Path(self._files.pop(next(iter(self._files)))).unlink()
         return self._files[key]
 
     def _check_overlap(self, scene: Scene, handles: dict[str, int]) -> None:

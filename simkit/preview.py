@@ -9,11 +9,14 @@ from typing import Any
 
 import cv2
 
-from simkit.config import Config
+from simkit import registry
+from simkit.config import Config, load_config
 from simkit.dataset.reader import open_dataset
 from simkit.dataset.shards import Folder
 from simkit.draw import Pixels, contact_sheet, draw_picture, picture_of_record, picture_of_sample
 from simkit.errors import DatasetError
+from simkit.labels import Annotators
+from simkit.panels import PANELS, draw_panels, drawable, labelled_record, labelled_sample
 from simkit.pipeline import Pipeline
 
 
@@ -50,6 +53,69 @@ def sheet_of_dataset(url: str, n: int = 6, columns: int = 3) -> Pixels:
     return contact_sheet(images, columns, captions)
 
 
+def label_sheets(
+    source: str,
+    channels: Iterable[str],
+    overrides: Iterable[str] = (),
+    n: int = 1,
+    columns: int = 4,
+) -> dict[int, Pixels]:
+    """Return a sheet of each of the first `n` images, with a panel for each label, by index.
+
+    Args:
+        source: a YAML file, or a data set's folder.
+        channels: names of annotators; ``all``: whatever is stored, or can be made of the config.
+        overrides: of a config.
+        n: number of images.
+        columns: of a sheet.
+
+    Raises:
+        ConfigError: a channel cannot be drawn.
+        DatasetError: the data set holds no image.
+    """
+    wanted = list(channels)
+    names = list(PANELS) if wanted == ["all"] else drawable(wanted)
+    if is_dataset(source):
+        dataset = open_dataset(source)
+        pictures = {one.index: labelled_record(one) for one in islice(dataset, n)}
+        if not pictures:
+            raise DatasetError(f"{source}: holds no image that was not skipped")
+    else:
+        config = load_config(Path(source), overrides)
+        config.run.labels = possible_labels(config) if wanted == ["all"] else _with_help(names)
+        with Pipeline(config) as pipeline:
+            pictures = {index: labelled_sample(pipeline(index)) for index in range(n)}
+    return {
+        index: contact_sheet(images, columns, captions)
+        for index, one in pictures.items()
+        for images, captions in [draw_panels(one, names)]
+    }
+
+
+def possible_labels(config: Config) -> list[str]:
+    """Return the annotators that are stored and that a config gives what they need.
+
+    Flow needs a sequence, disparity a second eye, and all of them channels of the renderer.
+    """
+    offered = registry.load("renderers", config.backend).channels
+    found = []
+    for name in registry.names("annotators"):
+        one = Annotators([name])
+        moves = "flow" in name and config.run.frames_per_view < 2
+        one_eyed = name.startswith("disparity") and "stereo" not in config.sensors
+        if one.kind(name) != "internal" and one.channels <= offered and not (moves or one_eyed):
+            found.append(name)
+    return found
+
+
+def _with_help(names: list[str]) -> list[str]:
+    """Return annotators with those that help to draw them."""
+    more = ["identity", "cam_K", "depth"]
+    states = [f"{name}_state" for name in names]
+    more += [name for name in states if name in registry.names("annotators")]
+    return list(dict.fromkeys([*names, *more]))
+
+
 def write_image(path: Path, image: Pixels) -> None:
     """Write an sRGB image (H, W, 3) uint8; the format is that of the file's ending.
 
@@ -57,7 +123,8 @@ def write_image(path: Path, image: Pixels) -> None:
         DatasetError: the format is unknown, or the file cannot be written.
     """
     try:
-        ok, data = cv2.imencode(path.suffix or ".", image[..., ::-1])
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 85]  # other formats pay no heed to it
+        ok, data = cv2.imencode(path.suffix or ".", image[..., ::-1], quality)
     except cv2.error:
         ok = False
     if not ok:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -412,3 +413,21 @@ def grown(mesh: trimesh.Trimesh, by: float = 2e-3) -> trimesh.Trimesh:
     middle = hull.bounds.mean(axis=0)
     factor = 1 + 2 * by / hull.extents.clip(4 * abs(by))
     return trimesh.Trimesh((hull.vertices - middle) * factor + middle, hull.faces)
+
+
+def test_files_of_collision_shapes_do_not_pile_up(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With sizes that change from scene to scene there is no end of shapes."""
+    monkeypatch.setattr("simkit.physics.FILES_KEPT", 5)
+    with physics(library) as one:
+        places = []
+        for number in range(12):
+            size = 0.1 + 0.01 * (number % 9)
+            floor = box("floor", (0, 0, -0.05), fixed=True)
+            body = replace(box("a", (0, 0, size / 2 + 0.01)), scale=(size, size, size))
+            settled, _ = one.settle(Scene(bodies=(floor, body)))
+            places.append((size, settled.bodies[1].position[2]))
+        assert len(list(Path(one._folder.name).iterdir())) == 5
+    for size, height in places:
+        assert height == pytest.approx(size / 2 + places[0][1] - places[0][0] / 2, abs=1e-3)
