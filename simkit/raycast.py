@@ -27,6 +27,7 @@ from simkit.embree import (
     occluded16,
     packet_memory,
 )
+from simkit.exposure import moves, row_times, transforms_at
 from simkit.geometry import apply_transform, invert
 from simkit.scene import Body, Camera
 
@@ -35,6 +36,9 @@ CANVAS = 1
 
 Not so for an equirectangular camera, whose image is all there is.
 """
+
+MOMENTS = 12
+"""A rolling shutter's bounds are found at so many moments, evenly over the canvas' rows, and between."""
 
 CURVES = 2.0
 """A lens bends a face's edges; bounds grow by this many times what its edges' middles deviate."""
@@ -97,10 +101,14 @@ class RayCaster:
         """Return the silhouette of a body alone, at pixel centres.
 
         It is cut off at the camera's near and far planes (see `simkit.cameras` for wide cameras),
-        and `CANVAS` image sizes beyond the image. With a rolling shutter it is that of the middle.
+        and `CANVAS` image sizes beyond the image. With a rolling shutter each row, also outside the
+        image, sees body and camera as they are at its own time (see `simkit.exposure`).
         """
-        T_camera_body = camera.T_camera_world @ body.T_world_body
-        x0, y0, x1, y1 = self._bounds(body, camera, T_camera_body)
+        rolling = camera.readout > 0 and (moves(body) or moves(camera))
+        if rolling:
+            x0, y0, x1, y1 = self._rolling_bounds(body, camera)
+        else:
+            x0, y0, x1, y1 = self.window(body, camera)
         if x0 >= x1 or y0 >= y1:
             return Silhouette(0, 0, np.zeros((0, 0), dtype=bool))
         rays = np.zeros((0, 3))
@@ -109,13 +117,18 @@ class RayCaster:
             rays = camera_rays(camera, np.stack([columns.ravel(), rows.ravel()], axis=1))
             if is_wide(camera):
                 rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-        T_body_camera = invert(T_camera_body)
+        if rolling:
+            T_body_camera = np.linalg.inv(
+                _relative(body, camera, row_times(camera, np.arange(y0, y1)))
+            )
+        else:
+            T_body_camera = invert(camera.T_camera_world @ body.T_world_body)[None]
         scale = np.array(body.scale)
         pixels = np.zeros((y1 - y0, x1 - x0), dtype=bool)
         _cover(
             self.mesh_scene(body.model).handle,
-            T_body_camera[:3, :3] / scale[:, None],
-            T_body_camera[:3, 3] / scale,
+            np.ascontiguousarray(T_body_camera[:, :3, :3] / scale[:, None]),
+            np.ascontiguousarray(T_body_camera[:, :3, 3] / scale),
             np.linalg.inv(camera.K),
             rays,
             np.array([camera.near, camera.far]),
@@ -129,7 +142,10 @@ class RayCaster:
         return Silhouette(x0, y0, pixels)
 
     def window(self, body: Body, camera: Camera) -> tuple[int, int, int, int]:
-        """Return x0, y0, x1, y1 [px], ends excluded, that hold the body's silhouette; all 0: none."""
+        """Return x0, y0, x1, y1 [px], ends excluded, that hold the body's silhouette; all 0: none.
+
+        With a rolling shutter it is that of the middle row's moment.
+        """
         return self._bounds(body, camera, camera.T_camera_world @ body.T_world_body)
 
     def mesh_scene(self, model: str) -> MeshScene:
@@ -139,15 +155,46 @@ class RayCaster:
             self._scenes[model] = MeshScene(mesh.vertices, mesh.faces)
         return self._scenes[model]
 
+    def _rolling_bounds(self, body: Body, camera: Camera) -> tuple[int, int, int, int]:
+        """Return what `window` does, of all rows, each at its own time.
+
+        Rows between two moments see the body within what it covers at these, widened by how far
+        that moves from one to the other.
+        """
+        canvas = 0 if camera.model == "equirectangular" else CANVAS
+        rows = np.linspace(-canvas, 1 + canvas, MOMENTS + 1) * camera.height
+        boxes = np.array([
+            self._bounds(body, camera, T) for T in _relative(body, camera, row_times(camera, rows))
+        ])  # fmt: skip
+        some: NDArray[np.bool_] = np.all(boxes[:, :2] < boxes[:, 2:], axis=1)
+        found: list[tuple[float, float, float, float]] = []
+        for k in range(MOMENTS):
+            held = boxes[k : k + 2][some[k : k + 2]]
+            if len(held) == 0:
+                continue
+            if len(held) == 1:
+                left, _, right, _ = _canvas(camera)
+                found.append((left, rows[k], right, rows[k + 1] + 1))
+                continue
+            slack = np.abs(held[1] - held[0]).max()
+            (left, top), (right, bottom) = held[:, :2].min(axis=0), held[:, 2:].max(axis=0)
+            high, low = max(top - slack, rows[k]), min(bottom + slack, rows[k + 1] + 1)
+            if high < low:
+                found.append((left - slack, high, right + slack, low))
+        if not found:
+            return 0, 0, 0, 0
+        ends = np.array(found)
+        whole = (*ends[:, :2].min(axis=0), *ends[:, 2:].max(axis=0))
+        return _within(whole, _canvas(camera))
+
     def _bounds(
         self, body: Body, camera: Camera, T_camera_body: NDArray[np.float64]
     ) -> tuple[int, int, int, int]:
         """Return x0, y0, x1, y1 [px] of a window that holds the silhouette, ends excluded."""
-        width, height = camera.width, camera.height
         mesh, scale = self._library[body.model].mesh, np.array(body.scale)
+        window = _canvas(camera)
         if camera.model == "equirectangular":
-            return 0, 0, width, height
-        window = (-CANVAS * width, -CANVAS * height, (1 + CANVAS) * width, (1 + CANVAS) * height)
+            return window
         if camera.model == "pinhole":
             M = np.column_stack([T_camera_body[:3, :3] * scale, T_camera_body[:3, 3]])
             x0, y0, x1, y1, front, back = _extent(mesh.vertices, M, camera.K)
@@ -174,6 +221,19 @@ class RayCaster:
             return window
         low, high = ends.min(axis=0) - CURVES * bend, ends.max(axis=0) + CURVES * bend
         return _within((low[0], low[1], high[0], high[1]), window)
+
+
+def _canvas(camera: Camera) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 [px] of where silhouettes are followed, ends excluded."""
+    beyond = 0 if camera.model == "equirectangular" else CANVAS
+    width, height = camera.width, camera.height
+    return -beyond * width, -beyond * height, (1 + beyond) * width, (1 + beyond) * height
+
+
+def _relative(body: Body, camera: Camera, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return T_camera_body (N, 4, 4) at times (N,) [s]."""
+    T = np.linalg.inv(transforms_at(camera, times)) @ transforms_at(body, times)
+    return np.asarray(T, dtype=np.float64)
 
 
 def _within(
@@ -209,8 +269,9 @@ def _cover(  # type: ignore[no-untyped-def]
 ):
     """Fill `pixels` (h, w) with whether the ray through each meets the mesh.
 
-    Rays go from `origin` along ``R @ ray``, in the mesh's frame; they are `rays` (h w, 3), or, if
-    there are none, a pinhole's, by the inverse of its intrinsics.
+    Rays go from `origin` (1 or h, 3) along ``R @ ray``, in the mesh's frame; `R` (1 or h, 3, 3) and
+    `origin` may be a row's own. They are `rays` (h w, 3), or, if there are none, a pinhole's, by the
+    inverse of its intrinsics.
     """
     height, width = pixels.shape
     across, down = (width + 3) // 4, (height + 3) // 4
@@ -233,9 +294,10 @@ def _cover(  # type: ignore[no-untyped-def]
                 z = 1.0
             lanes[lane] = -1
             some = True
+            own = row if R.shape[0] > 1 else 0
             for k in range(3):
-                f[ORIGIN + k, lane] = origin[k]
-                f[DIRECTION + k, lane] = R[k, 0] * x + R[k, 1] * y + R[k, 2] * z
+                f[ORIGIN + k, lane] = origin[own, k]
+                f[DIRECTION + k, lane] = R[own, k, 0] * x + R[own, k, 1] * y + R[own, k, 2] * z
             f[NEAR, lane], f[FAR, lane], f[TIME, lane] = reach[0], reach[1], 0.0
             i[MASK, lane], i[FLAGS, lane] = 0xFFFFFFFF, 0
         if not some:

@@ -12,6 +12,8 @@ from simkit.raycast import Silhouette
 class Silhouettes(Annotator):
     """A `Silhouette` an instance: what its model alone covers, by ray casting at pixel centres.
 
+    With a rolling shutter, each row sees it at the row's own time.
+
     The visible pixels are part of it by definition; they are joined, since a rasterizer may decide
     a tie at an edge in another way than a ray does.
     """

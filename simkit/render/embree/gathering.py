@@ -100,7 +100,7 @@ def gather(  # type: ignore[no-untyped-def]
             set_ray(
                 memory, lane, point[LEAVE], point[LEAVE + Y], point[LEAVE + Z], x, y, z, FAR_AWAY
             )  # fmt: skip
-        cast(world, memory, not indirect)
+        cast(world, memory, not indirect, True)
         any_hit = False
         for lane in range(PACKET):
             hits[lane] = 0
@@ -196,7 +196,7 @@ def _add_indirect(world, memory, count):  # type: ignore[no-untyped-def]
                 lanes[lane] = -1
                 end = distance * (1.0 - 1e-5)
                 set_ray(memory, lane, m[0], m[1], m[2], x, y, z, end)
-        cast(world, memory, True)
+        cast(world, memory, True, True)
         for lane in range(PACKET):
             if lanes[lane] != 0 and f[FAR * PACKET + lane] < 0.0:
                 falloffs[lane] = 0.0

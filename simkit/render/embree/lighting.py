@@ -39,6 +39,7 @@ from simkit.render.embree.surface import (
     LIGHT_RAY,
     LIT,
     METAL,
+    OPEN,
     OUT,
     OWN_ALPHA,
     POINTS,
@@ -47,6 +48,7 @@ from simkit.render.embree.surface import (
     ROWS,
     SAMPLE,
     SEEN,
+    SHADED,
     SMOOTH,
     SPLIT_A,
     SPLIT_B,
@@ -79,77 +81,115 @@ from simkit.render.embree.world import (
     UP,
 )
 
-FIRST_SAMPLES = 4
-"""After so many shadow rays a packet whose points all see the light, or all do not, stops."""
+FIRST_SAMPLES = 2
+"""After so many shadow rays a packet whose points all see the light, or all do not, stops: as each of
+its points has rays of its own, these are 32 to all parts of the light."""
 
-CELLS = 4
-"""An area light is so many cells wide and high."""
+CELLS, FEW_CELLS = 4, 2
+"""An area light is so many cells wide and high, few where it is small; a disc is so many places, or 1."""
+
+SMALL, LARGE = 0.15, 0.3
+"""Small is a light whose size is less than so much of its distance. Up to large, cells' width changes
+evenly, so that none sees where their number does."""
 
 
 @compiled
 def direct_light(world, memory, count):  # type: ignore[no-untyped-def]
-    """Add to `OUT` what the lights give; fill `SEEN` with the share of light visible.
+    """Add to `OUT` what the lights give; fill `SEEN` with how many hard lights are visible.
 
     `SAMPLE` says which of its pixel's samples a point is, `count` how many shadow rays a soft light
-    takes.
+    takes. If there are soft lights, `OPEN` and `SHADED` are filled with the part of those that
+    cast shadows.
     """
     p = doubles(memory[POINTS])
     for lane in range(PACKET):
         p[SEEN + lane] = 0.0
+    some_soft = False
     for number in range(world[LIGHT_COUNT]):
         light = doubles(world[LIGHTS] + 8 * LIGHT_COLUMNS * number)
         for lane in range(PACKET):
             p[VISIBLE + lane] = 0.0
             p[GATHERED + lane], p[GATHERED + Y + lane], p[GATHERED + Z + lane] = 0.0, 0.0, 0.0
-        if light[KIND] == AREA_LIGHT:
-            taken = _area_light(world, memory, light, count)
+        if light[RADIUS] > 0.0 or light[KIND] == AREA_LIGHT:
+            if not some_soft:
+                some_soft = True
+                for k in range(3 * PACKET):
+                    p[OPEN + k], p[SHADED + k] = 0.0, 0.0
+            _soft_light(world, memory, light, count)
         else:
-            taken = _small_light(world, memory, light, count)
-        red, green, blue = (
-            light[POWER] / taken, light[POWER + 1] / taken, light[POWER + 2] / taken,
-        )  # fmt: skip
-        for lane in range(PACKET):
-            p[SEEN + lane] += p[VISIBLE + lane] / taken
-            p[OUT + lane] += p[GATHERED + lane] * red
-            p[OUT + Y + lane] += p[GATHERED + Y + lane] * green
-            p[OUT + Z + lane] += p[GATHERED + Z + lane] * blue
+            _hard_light(world, memory, light)
 
 
 @compiled
-def _small_light(world, memory, light, count):  # type: ignore[no-untyped-def]
-    """Fill `VISIBLE` and `GATHERED` with sums over samples; return how many."""
+def _hard_light(world, memory, light):  # type: ignore[no-untyped-def]
     p = doubles(memory[POINTS])
-    soft = light[RADIUS] > 0.0
-    samples, taken = count if soft else 1, 0
-    while taken < samples:
-        if soft or light[KIND] == SPOT:
-            _samples_of_light(memory, light, soft, count, taken)
-        else:
-            _light_itself(memory, light)
-        _shadows(world, memory, light[SHADOW] > 0.0)
-        _reflect(memory)
-        taken += 1
-        if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
-            break
-    return taken
+    if light[KIND] == SPOT:
+        _samples_of_light(memory, light, False, 1, 0)
+    else:
+        _light_itself(memory, light)
+    _facing(p)
+    if light[SHADOW] > 0.0:
+        _occlude(world, memory)
+    _reflect(memory)
+    red, green, blue = light[POWER], light[POWER + 1], light[POWER + 2]
+    for lane in range(PACKET):
+        p[SEEN + lane] += 1.0 if p[LIT + lane] > 0.0 else 0.0
+        p[OUT + lane] += p[GATHERED + lane] * red
+        p[OUT + Y + lane] += p[GATHERED + Y + lane] * green
+        p[OUT + Z + lane] += p[GATHERED + Z + lane] * blue
 
 
 @compiled
-def _area_light(world, memory, light, count):  # type: ignore[no-untyped-def]
-    """Do what `_small_light` does for a rectangle.
+def _soft_light(world, memory, light, count):  # type: ignore[no-untyped-def]
+    """Add the light of a rectangle, a sphere or a disc in the sky.
 
     Its light without shadows is a sum over cells, the same for all pixels, so that it has no noise;
     shadow rays say which part of it arrives (Heitz, Hill and McGuire, "Combining Analytic Direct
     Illumination and Stochastic Shadows", I3D 2018). Highlights are as wide as a cell at least, so
     that cells do not show as dots (Kaplanyan and Dachsbacher, "Path Space Regularization", 2013).
     """
-    p, samples = doubles(memory[POINTS]), count if light[SHADOW] > 0.0 else 1
+    p, shadowed = doubles(memory[POINTS]), light[SHADOW] > 0.0
+    _arriving(world, memory, light, count if shadowed else 1)
+    some = False
+    for lane in range(PACKET):
+        p[OWN_ALPHA + lane] = p[ALPHA + lane]
+        some |= p[ARRIVING + lane] > 0.0
+    if not some:
+        return
+    small = _is_small(p, light)
+    if light[KIND] == AREA_LIGHT:
+        wide = FEW_CELLS if small else CELLS
+        cells = wide * wide
+        for cell in range(cells):
+            _cell_of_light(p, light, wide, cell)
+            _facing(p)
+            _reflect(memory)
+    else:
+        cells = 1 if small else CELLS
+        for cell in range(cells):
+            _place_on_disc(memory, light, small, cell)
+            _facing(p)
+            _reflect(memory)
+    for lane in range(PACKET):
+        p[ALPHA + lane] = p[OWN_ALPHA + lane]
+        arriving = p[ARRIVING + lane]
+        share = p[ARRIVED_LIGHT + lane] / arriving if arriving > 0.0 else 0.0
+        for k in range(3):
+            whole = p[GATHERED + k * Y + lane] * light[POWER + k] / cells
+            p[OUT + k * Y + lane] += whole * share
+            p[OPEN + k * Y + lane] += whole if shadowed else 0.0
+            p[SHADED + k * Y + lane] += whole * share if shadowed else 0.0
+
+
+@compiled
+def _arriving(world, memory, light, samples):  # type: ignore[no-untyped-def]
+    """Fill `VISIBLE`, `ARRIVING` and `ARRIVED_LIGHT` with sums over shadow rays."""
+    p = doubles(memory[POINTS])
     for lane in range(PACKET):
         p[ARRIVING + lane], p[ARRIVED_LIGHT + lane] = 0.0, 0.0
-        p[OWN_ALPHA + lane] = p[ALPHA + lane]
-    taken, some = 0, False
+    taken = 0
     while taken < samples:
-        _samples_of_light(memory, light, True, count, taken)
+        _samples_of_light(memory, light, True, samples, taken)
         _facing(p)
         for lane in range(PACKET):
             p[ARRIVING + lane] += p[LIT + lane] * p[FALLOFF + lane]
@@ -158,35 +198,43 @@ def _area_light(world, memory, light, count):  # type: ignore[no-untyped-def]
         for lane in range(PACKET):
             p[VISIBLE + lane] += 1.0 if p[LIT + lane] > 0.0 else 0.0
             p[ARRIVED_LIGHT + lane] += p[LIT + lane] * p[FALLOFF + lane]
-            some |= p[LIT + lane] > 0.0
         taken += 1
         if taken == FIRST_SAMPLES and samples > FIRST_SAMPLES and _agreed(p):
             break
-    if not some:
-        return taken
-    for cell in range(CELLS * CELLS):
-        _cell_of_light(p, light, cell)
-        _facing(p)
-        _reflect(memory)
-    scale = float(taken) / (CELLS * CELLS)
-    for lane in range(PACKET):
-        p[ALPHA + lane] = p[OWN_ALPHA + lane]
-        arriving = p[ARRIVING + lane]
-        share = p[ARRIVED_LIGHT + lane] / arriving if arriving > 0.0 else 0.0
-        for k in range(3):
-            p[GATHERED + k * Y + lane] *= share * scale
-    return taken
 
 
 @compiled
-def _cell_of_light(p, light, cell):  # type: ignore[no-untyped-def]
+def _is_small(p, light):  # type: ignore[no-untyped-def]
+    """Return whether a light is small as seen from all active lanes."""
+    if light[KIND] == DIRECTIONAL:
+        return light[RADIUS] < SMALL
+    nearest2 = FAR_AWAY
+    for lane in range(PACKET):
+        x = light[POSITION] - p[AT + lane]
+        y = light[POSITION + 1] - p[AT + Y + lane]
+        z = light[POSITION + 2] - p[AT + Z + lane]
+        away2 = x * x + y * y + z * z
+        nearest2 = min(nearest2, away2 if p[ACTIVE + lane] != 0.0 else FAR_AWAY)
+    size2 = light[AREA] if light[KIND] == AREA_LIGHT else light[RADIUS] * light[RADIUS]
+    return size2 < SMALL * SMALL * nearest2
+
+
+@compiled
+def _widening(ratio):  # type: ignore[no-untyped-def]
+    """Return by how much highlights of a light of this size over distance are widened, as alpha."""
+    part = min(max((ratio - SMALL) / (LARGE - SMALL), 0.0), 1.0)
+    return ratio * (0.25 - 0.125 * part)
+
+
+@compiled
+def _cell_of_light(p, light, wide, cell):  # type: ignore[no-untyped-def]
     """Fill `LIGHT_RAY`, `FALLOFF` and `ALPHA` of the middle of a cell of an area light."""
-    s1, s2 = (cell % CELLS + 0.5) / CELLS - 0.5, (cell // CELLS + 0.5) / CELLS - 0.5
+    s1, s2 = (cell % wide + 0.5) / wide - 0.5, (cell // wide + 0.5) / wide - 0.5
     px = light[POSITION] + s1 * light[SIDE] + s2 * light[UP]
     py = light[POSITION + 1] + s1 * light[SIDE + 1] + s2 * light[UP + 1]
     pz = light[POSITION + 2] + s1 * light[SIDE + 2] + s2 * light[UP + 2]
     tx, ty, tz = light[TOWARDS], light[TOWARDS + 1], light[TOWARDS + 2]
-    area, half_cell = light[AREA] / math.pi, 0.5 * square_root(light[AREA]) / CELLS
+    area, size = light[AREA] / math.pi, square_root(light[AREA])
     for lane in range(PACKET):
         x, y, z = px - p[AT + lane], py - p[AT + Y + lane], pz - p[AT + Z + lane]
         inverse = 1.0 / square_root(max(x * x + y * y + z * z, 1e-12))
@@ -194,7 +242,28 @@ def _cell_of_light(p, light, cell):  # type: ignore[no-untyped-def]
         p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane] = x, y, z
         cosine = max(-(x * tx + y * ty + z * tz), 0.0)
         p[FALLOFF + lane] = cosine * area * inverse * inverse
-        p[ALPHA + lane] = min(p[OWN_ALPHA + lane] + half_cell * inverse, 1.0)
+        p[ALPHA + lane] = min(p[OWN_ALPHA + lane] + _widening(size * inverse), 1.0)
+
+
+@compiled
+def _place_on_disc(memory, light, small, place):  # type: ignore[no-untyped-def]
+    """Do what `_cell_of_light` does for a light with a radius: its middle, or the disc's mean circle."""
+    p = doubles(memory[POINTS])
+    if small and light[KIND] != SPOT:
+        _light_itself(memory, light)
+    else:
+        s1, s2 = 0.0 if small else 0.5, (place + 0.5) / CELLS
+        for lane in range(PACKET):
+            if p[ACTIVE + lane] == 0.0:
+                continue
+            at = AT + lane
+            x, y, z, distance, falloff = light_sample(light, p[at], p[at + Y], p[at + Z], s1, s2)
+            p[LIGHT_RAY + lane], p[LIGHT_RAY + Y + lane], p[LIGHT_RAY + Z + lane] = x, y, z
+            p[DISTANCE + lane], p[FALLOFF + lane] = distance, falloff
+    for lane in range(PACKET):
+        ratio = light[RADIUS]
+        ratio = ratio if light[KIND] == DIRECTIONAL else ratio / max(p[DISTANCE + lane], 1e-6)
+        p[ALPHA + lane] = min(p[OWN_ALPHA + lane] + _widening(ratio), 1.0)
 
 
 @compiled
@@ -255,20 +324,9 @@ def _occlude(world, memory):  # type: ignore[no-untyped-def]
         p[DISTANCE + lane] *= 1.0 - 1e-5
         lanes[lane] = -1 if p[LIT + lane] > 0.0 else 0
     set_rays(memory, LEAVE, LIGHT_RAY, 0.0)
-    cast(world, memory, True)
+    cast(world, memory, True, False)
     for lane in range(PACKET):
         p[LIT + lane] = 0.0 if f[FAR * PACKET + lane] < 0.0 else p[LIT + lane]
-
-
-@compiled
-def _shadows(world, memory, shadowed):  # type: ignore[no-untyped-def]
-    """Fill `LIT`: more than 0 for points that face the light's sample, and see it."""
-    p = doubles(memory[POINTS])
-    _facing(p)
-    if shadowed:
-        _occlude(world, memory)
-    for lane in range(PACKET):
-        p[VISIBLE + lane] += 1.0 if p[LIT + lane] > 0.0 else 0.0
 
 
 @compiled

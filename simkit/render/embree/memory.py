@@ -55,10 +55,11 @@ _WORDS_A_LANE = {
 
 
 class Memory:
-    """Memory of a fixed size, each piece 64-byte aligned, and the table of their addresses."""
+    """Pieces of a fixed size, 64-byte aligned, the table of their addresses, and scratch images."""
 
     def __init__(self) -> None:
         sizes = {piece: -(-words * 8 * PACKET // 64) * 64 for piece, words in _WORDS_A_LANE.items()}
+        self._images: dict[str, NDArray[np.float32]] = {}
         self._raw = np.zeros(sum(sizes.values()) + 64, dtype=np.uint8)
         self._table: NDArray[np.int64] = np.zeros(len(sizes), dtype=np.int64)
         at = self._raw.ctypes.data
@@ -66,6 +67,13 @@ class Memory:
         for piece, size in sizes.items():
             self._table[piece] = at
             at += size
+
+    def image(self, name: str, height: int, width: int) -> NDArray[np.float32]:
+        """Return an image (H, W, 3) that is kept from picture to picture; it may hold anything."""
+        kept = self._images.get(name)
+        if kept is None or kept.shape[:2] != (height, width):
+            kept = self._images[name] = np.zeros((height, width, 3), dtype=np.float32)
+        return kept
 
     @property
     def address(self) -> int:

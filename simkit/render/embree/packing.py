@@ -18,6 +18,7 @@ from simkit.assets.textures import texture_image
 from simkit.embree import MeshScene
 from simkit.render.embree.world import (
     AREA,
+    AREA_LIGHT,
     BASE,
     BUMP_TILE,
     BUMPS,
@@ -123,6 +124,17 @@ class Packed:
     offsets: NDArray[np.int64]
     lights: NDArray[np.float64]
     sun: int
+
+    @property
+    def shadows(self) -> bool:
+        """Whether any light casts shadows."""
+        return bool((self.lights[:, SHADOW] > 0).any())
+
+    @property
+    def soft_shadows(self) -> bool:
+        """Whether any of these lights has a size."""
+        soft = (self.lights[:, RADIUS] > 0) | (self.lights[:, KIND] == AREA_LIGHT)
+        return bool((soft & (self.lights[:, SHADOW] > 0)).any())
 
 
 class Packer:

@@ -23,8 +23,10 @@ from simkit.render.embree.surface import (
     HIT_U,
     HIT_V,
     LANES,
+    LOCAL,
     MOMENTS,
     NEEDY,
+    OPEN,
     OUT,
     PLAIN,
     POINTS,
@@ -34,6 +36,7 @@ from simkit.render.embree.surface import (
     ROWS,
     SAMPLE,
     SEEN,
+    SHADED,
     SMOOTH,
     Y,
     Z,
@@ -70,12 +73,15 @@ MATCH_COSINE = 0.8
 MATCH_DEPTH = 0.03
 """Pixels share what they gathered if their normals and relative distances differ by less."""
 
+SOFT_STEP = 0.25
+"""Weight of soft lights in what makes an edge: theirs must differ by four times as much as hard ones'."""
+
 
 @compiled
 def camera_at(world, row, moment):  # type: ignore[no-untyped-def]
     """Return the camera's rotation and position (12,) for a row of the image."""
     own = row if world[CAMERA_ROWS] > 1 else 0
-    return doubles(world[CAMERAS] + 96 * (own * world[TIMES] + moment))
+    return doubles(world[CAMERAS] + 96 * (own * (world[TIMES] + 1) + moment))
 
 
 @compiled
@@ -204,7 +210,7 @@ def _trace_tile(  # type: ignore[no-untyped-def]
     for lane in range(PACKET):
         moments[lane], numbers[lane] = 0, 0
     aim(world, memory)
-    cast(world, memory, False)
+    cast(world, memory, False, False)
     if not hits(world, memory, with_normals):
         return False
     for lane in range(PACKET):
@@ -362,12 +368,14 @@ def smooth_gathered(gathered, normals, body, reach, smoothed):  # type: ignore[n
 @compiled
 def shade(  # type: ignore[no-untyped-def]
     world_at, memory_at, first_row, last_row, side, count, traced, body, face, place, reach,
-    gathered, rgb, normals, light, camera_normals,
+    gathered, rgb, normals, light, camera_normals, local, whole, shaded,
 ):  # fmt: skip
     """Fill `rgb` (H, W, 3) at pixel centres, with `normals` and visible `light` (H, W) for edges.
 
     Unless `traced`, what `trace` fills is filled, too: in one go the scene's data are read once.
-    `camera_normals` (H, W, 3) are the label; an empty array is not asked for.
+    `camera_normals` (H, W, 3) are the label, `local` (H, W, 3) places in the body's scaled frame,
+    `whole` and `shaded` (H, W, 3) soft lights' part without shadows and with them; an empty array is
+    not asked for.
     """
     world, memory = words(world_at), words(memory_at)
     p, columns, rows = doubles(memory[POINTS]), words(memory[COLUMNS]), words(memory[ROWS])
@@ -418,3 +426,57 @@ def shade(  # type: ignore[no-untyped-def]
                 _to_camera(camera_at(world, row, 0), p, lane, camera_normals, row, column)
             for k in range(3):
                 normals[row, column, k] = p[SMOOTH + k * Y + lane]
+            if local.shape[0] > 0:
+                for k in range(3):
+                    local[row, column, k] = p[LOCAL + k * Y + lane]
+            if whole.shape[0] > 0:
+                for k in range(3):
+                    whole[row, column, k] = p[OPEN + k * Y + lane]
+                    shaded[row, column, k] = p[SHADED + k * Y + lane]
+
+
+@compiled
+def smooth_shadows(whole, shaded, normals, body, reach, rgb, light):  # type: ignore[no-untyped-def]
+    """Average, over 3 by 3 neighbours of one body and nearly one plane, how much soft light arrives.
+
+    Neighbours use different shadow rays, so this removes most of their noise; `rgb` (H, W, 3) is
+    changed accordingly, and the share is added to `light` (H, W), times `SOFT_STEP`.
+    """
+    height, width = body.shape
+    for row in range(height):
+        for column in range(width):
+            b = body[row, column]
+            if b < 0:
+                continue
+            some, t = False, reach[row, column]
+            for y in range(max(row - 1, 0), min(row + 2, height)):
+                for x in range(max(column - 1, 0), min(column + 2, width)):
+                    some |= body[y, x] == b and shaded[y, x, 1] != whole[y, x, 1]
+            if not some:
+                light[row, column] += SOFT_STEP if whole[row, column, 1] > 0.0 else 0.0
+                continue
+            open0, open1, open2, lit0, lit1, lit2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            nx, ny, nz = normals[row, column, 0], normals[row, column, 1], normals[row, column, 2]
+            for y in range(max(row - 1, 0), min(row + 2, height)):
+                for x in range(max(column - 1, 0), min(column + 2, width)):
+                    if body[y, x] != b or abs(reach[y, x] - t) > MATCH_DEPTH * t:
+                        continue
+                    cosine = nx * normals[y, x, 0] + ny * normals[y, x, 1] + nz * normals[y, x, 2]
+                    weight = (cosine - MATCH_COSINE) / (1.0 - MATCH_COSINE)
+                    if weight <= 0.0:
+                        continue
+                    weight *= 1.0 if y == row else 0.5
+                    weight *= 1.0 if x == column else 0.5
+                    open0 += weight * whole[y, x, 0]
+                    open1 += weight * whole[y, x, 1]
+                    open2 += weight * whole[y, x, 2]
+                    lit0 += weight * shaded[y, x, 0]
+                    lit1 += weight * shaded[y, x, 1]
+                    lit2 += weight * shaded[y, x, 2]
+            share0 = lit0 / open0 if open0 > 0.0 else 0.0
+            share1 = lit1 / open1 if open1 > 0.0 else 0.0
+            share2 = lit2 / open2 if open2 > 0.0 else 0.0
+            rgb[row, column, 0] += whole[row, column, 0] * share0 - shaded[row, column, 0]
+            rgb[row, column, 1] += whole[row, column, 1] * share1 - shaded[row, column, 1]
+            rgb[row, column, 2] += whole[row, column, 2] * share2 - shaded[row, column, 2]
+            light[row, column] += SOFT_STEP * share1

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from simkit.render.embree.passes import SIDE
 
 
-def tiled_pixels(height: int, width: int) -> NDArray[np.int64]:
-    """Return all pixels (H W, 2), row and column, in tiles of packets."""
-    rows, columns = np.divmod(np.arange(height * width), width)
+def tiled(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the True pixels (P, 2) of an image, row and column, in tiles of packets."""
+    rows, columns = np.nonzero(mask)
     order = np.lexsort((columns, rows, columns // SIDE, rows // SIDE))
     return np.ascontiguousarray(np.stack([rows, columns], axis=1)[order])
 
@@ -30,10 +30,15 @@ def edge_offsets(count: int) -> NDArray[np.float64]:
 
 
 def blur_offsets(count: int) -> NDArray[np.float64]:
-    """Return (count, 5) well spread in all: Roberts' R sequence of five dimensions, time in strata."""
-    number = np.arange(1, count + 1)
-    base = 1.1673039782614187  # the root of x^6 = x + 1
-    offsets = np.stack([(0.5 + number * base**-power) % 1.0 for power in range(1, 6)], axis=1)
-    offsets[:, :2] -= 0.5
-    offsets[:, 2] = (np.argsort(np.argsort(offsets[:, 2])) + 0.0) / count
+    """Return (count, 5), the same for all pixels, so that neighbours do not differ by noise.
+
+    In the lens a sunflower's seeds (Vogel 1979), in the pixel Roberts' R2 sequence, times in strata.
+    """
+    number = np.arange(count)
+    offsets = np.empty((count, 5))
+    offsets[:, 0] = (0.25 + number * 0.7548776662466927) % 1.0 - 0.5
+    offsets[:, 1] = (0.25 + number * 0.5698402909980532) % 1.0 - 0.5
+    offsets[:, 2] = (np.argsort(np.argsort((number * 0.8191725133961645) % 1.0)) + 0.5) / count
+    offsets[:, 3] = (number + 0.5) / count
+    offsets[:, 4] = (number * (np.sqrt(5.0) - 1.0) / 2.0) % 1.0
     return offsets

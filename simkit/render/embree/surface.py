@@ -37,6 +37,7 @@ from simkit.render.embree.lookup import (
     words,
 )
 from simkit.render.embree.world import (
+    ARGUMENT_BYTES,
     ARGUMENTS,
     ARRAYS,
     BODIES,
@@ -79,7 +80,7 @@ LIGHT_RAY, FALLOFF, DISTANCE, LIT, SEEN, VISIBLE, ACTIVE = (
     PACKET * k for k in (81, 84, 85, 86, 87, 88, 89)
 )
 """Towards a light's sample, its irradiance, its distance; whether (0, 1) the light may reach a lane;
-the share of all lights and of one light that does; and whether there is a point at all."""
+how many hard lights and how many samples of a soft one do; and whether there is a point at all."""
 
 BOX_U, BOX_V, WIDTH, MAPPED, PLACE_U, PLACE_V, TEXELS_WIDE, TEXELS_HIGH, WEIGHTS_OF, NEIGHBOURS = (
     PACKET * k for k in (90, 91, 92, 93, 94, 95, 96, 97, 98, 102)
@@ -88,10 +89,13 @@ BOX_U, BOX_V, WIDTH, MAPPED, PLACE_U, PLACE_V, TEXELS_WIDE, TEXELS_HIGH, WEIGHTS
 size, and the four texels about that place: weights and numbers."""
 
 ARRIVING, ARRIVED_LIGHT, OWN_ALPHA = (PACKET * k for k in (106, 107, 108))
-"""Of an area light's shadow rays: what would arrive with no body in the way, and what does; GGX's alpha
+"""Of a soft light's shadow rays: what would arrive with no body in the way, and what does; GGX's alpha
 while it is wider than the surface's own."""
 
-POINT_COLUMNS = 109
+OPEN, SHADED = (PACKET * k for k in (109, 112))
+"""Light of all soft lights that leaves towards the viewer: with no body in the way, and as it is."""
+
+POINT_COLUMNS = 115
 
 MIN_COSINE = 1e-3
 
@@ -157,10 +161,11 @@ def set_rays(memory, origin, direction, near):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cast(world, memory, any_hit):  # type: ignore[no-untyped-def]
+def cast(world, memory, any_hit, scattered):  # type: ignore[no-untyped-def]
     """Cast the rays of a packet at their moments' scenes; with `any_hit` far < 0 means occluded.
 
-    Rays of one moment go together; else one by one, through the memory of a single ray.
+    Rays of one moment go together; else one by one, through the memory of a single ray. Embree finds
+    its way otherwise for `scattered` rays than for those that go much the same way.
     """
     lanes, moments, handles = ints(memory[LANES]), words(memory[MOMENTS]), words(world[HANDLES])
     f, i = floats(memory[RAYS_AT]), uints(memory[RAYS_AT])
@@ -180,7 +185,7 @@ def cast(world, memory, any_hit):  # type: ignore[no-untyped-def]
                     scene = own
                 elif own != scene:
                     together = False
-    arguments = world[ARGUMENTS]
+    arguments = world[ARGUMENTS] + (ARGUMENT_BYTES if scattered else 0)
     if together:
         if any_hit:
             occluded16(memory[LANES], scene, memory[RAYS_AT], arguments)
@@ -320,6 +325,32 @@ def exact_places(memory):  # type: ignore[no-untyped-def]
         u, v = max(u * inverse, 0.0), max(v * inverse, 0.0)
         over = max(u + v, 1.0)
         p[HIT_U + lane], p[HIT_V + lane] = u / over, v / over
+
+
+@compiled
+def places_of(memory):  # type: ignore[no-untyped-def]
+    """Fill `LOCAL`, `FACE` and `SLANT`, as `normals_of` does, which also needs vertex normals."""
+    p = doubles(memory[POINTS])
+    for lane in range(PACKET):
+        c, q, r = CORNERS + lane, POSE + lane, RAY + lane
+        dx, dy, dz = p[r + 3 * Y], p[r + 4 * Y], p[r + 5 * Y]
+        inverse = 1.0 / square_root(dx * dx + dy * dy + dz * dz)
+        rx = (p[q] * dx + p[q + 3 * Y] * dy + p[q + 6 * Y] * dz) * inverse
+        ry = (p[q + Y] * dx + p[q + 4 * Y] * dy + p[q + 7 * Y] * dz) * inverse
+        rz = (p[q + 2 * Y] * dx + p[q + 5 * Y] * dy + p[q + 8 * Y] * dz) * inverse
+        ax, ay, az = p[c], p[c + Y], p[c + Z]
+        ex, ey, ez = p[c + 3 * Y] - ax, p[c + 4 * Y] - ay, p[c + 5 * Y] - az
+        gx, gy, gz = p[c + 6 * Y] - ax, p[c + 7 * Y] - ay, p[c + 8 * Y] - az
+        fx, fy, fz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
+        size = square_root(fx * fx + fy * fy + fz * fz)
+        inverse = 1.0 / size if size > 0.0 else 0.0
+        fx, fy, fz = fx * inverse, fy * inverse, fz * inverse
+        p[FACE + lane], p[FACE + Y + lane], p[FACE + Z + lane] = fx, fy, fz
+        p[SLANT + lane] = abs(fx * rx + fy * ry + fz * rz)
+        u, v = p[HIT_U + lane], p[HIT_V + lane]
+        p[LOCAL + lane] = ax + u * ex + v * gx
+        p[LOCAL + Y + lane] = ay + u * ey + v * gy
+        p[LOCAL + Z + lane] = az + u * ez + v * gz
 
 
 @compiled

@@ -31,6 +31,9 @@ KIND, POSITION, TOWARDS, POWER, RADIUS, CONE, SHADOW, SIDE, UP, AREA = (
 LIGHT_COLUMNS = 20
 DIRECTIONAL, POINT, SPOT, AREA_LIGHT = 0.0, 1.0, 2.0, 3.0
 
+ARGUMENT_BYTES = 128
+"""From Embree's arguments for coherent rays to those for others."""
+
 MAX_LEVELS = 16
 """Mip levels of a texture: sides up to 32,768 texels."""
 
@@ -51,8 +54,9 @@ class World:
 
     Attributes:
         handles: (T,) int64, Embree's scene at each moment.
-        poses: (T, N, 12) float64, a body's rotation (row by row) and position in the world [m].
-        cameras: (R, T, 12) float64, the same of the camera; R is 1, or a row of the image each.
+        poses: (T + 1, N, 12) float64, a body's rotation (row by row) and position in the world [m]; the
+            last is that of the exposure's middle.
+        cameras: (R, T + 1, 12) float64, the same of the camera; R is 1, or a row of the image each.
         arrays: (N, 5) int64, see above.
         looks: (N, LOOK_COLUMNS) float64: scale, base colour, roughness, metallic, texture's number
             or -1, whether it is mapped by box, tile's side [m], normal map's number or -1, its tile's
@@ -71,7 +75,7 @@ class World:
         spread: angle that a pixel takes [rad].
         near, far: of a ray's parameter.
         aperture, focus: of the lens [m].
-        arguments: Embree's, for coherent rays.
+        arguments: (2, 32) uint32, Embree's, for coherent rays, and for those that go all ways.
     """
 
     handles: NDArray[Any]
