@@ -118,7 +118,7 @@ def picture_of_record(record: Record, description: Mapping[str, Any]) -> Picture
         identity = row.get("identity", {})
         scale = max(identity.get("scale", [1.0]))
         row["size"] = sizes.get(identity.get("model"), 0.0) * scale
-    return Picture(record.rgb, _pinhole_of(record), tuple(_instance(row) for row in rows))
+    return Picture(record.rgb, pinhole_of(record), tuple(_instance(row) for row in rows))
 
 
 def instance_color(place: int) -> Color:
@@ -222,7 +222,7 @@ def _instance(row: Mapping[str, Any]) -> Instance:
     )
 
 
-def _pinhole_of(record: Record) -> Array | None:
+def pinhole_of(record: Record) -> Array | None:
     """Return the stored ``cam_K`` (3, 3), None if there is none, or it is known to be no pinhole's."""
     if "camera.json" not in record.files:
         return None

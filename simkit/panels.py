@@ -17,8 +17,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy.spatial.transform import Rotation
 
-from simkit.draw import Color, Instance, Pixels, draw_labels, instance_color, text_font, text_size
+from simkit.draw import (
+    PINHOLE,
+    Color,
+    Instance,
+    Pixels,
+    draw_labels,
+    instance_color,
+    pinhole_of,
+    text_font,
+    text_size,
+)
 from simkit.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,6 +41,12 @@ WIDTH = 400
 
 GREY: Color = (62, 62, 66)
 WHITE: Color = (255, 255, 255)
+NEAR_ZERO = 1e-3
+"""Motion below this is none [mm]."""
+
+TURN_DEG = 55.0
+"""From where the camera is to where a point cloud is drawn from, about the vertical."""
+
 EDGES = [(a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit]
 """Of a box, by its corners as `bbox_3d` counts them."""
 
@@ -44,11 +61,15 @@ class Labelled:
         rgb: (H, W, 3) uint8 sRGB.
         values: of annotators by name: lists over instances, one value, or arrays.
         background: names of the bodies by segment id, for maps of all bodies.
+        cam_K: (3, 3) [px]; None: not known, or no pinhole's.
+        T_camera_world: (4, 4) [m]; None: not known.
     """
 
     rgb: Pixels
     values: Values
     background: Mapping[int, str] = field(default_factory=dict)
+    cam_K: NDArray[np.float64] | None = None
+    T_camera_world: NDArray[np.float64] | None = None
 
     @cached_property
     def names(self) -> list[str]:
@@ -79,7 +100,9 @@ def panel(*names: str) -> Callable[[Draw], Draw]:
 def labelled_sample(sample: Sample) -> Labelled:
     """Return what is to be drawn of a fresh sample."""
     names = {k: body.name for k, body in enumerate(sample.scene.bodies, start=1)}
-    return Labelled(sample.picture, sample.labels, names)
+    camera = sample.camera
+    cam_K = camera.K if camera.model == PINHOLE else None
+    return Labelled(sample.picture, sample.labels, names, cam_K, camera.T_camera_world)
 
 
 def labelled_record(record: Record) -> Labelled:
@@ -96,7 +119,16 @@ def labelled_record(record: Record) -> Labelled:
             values[file.removesuffix(".npy")] = record.array(file.removesuffix(".npy"))
     bodies = record.scene.bodies if "params.json" in record.files else ()
     names = {k: body.name for k, body in enumerate(bodies, start=1)}
-    return Labelled(record.rgb, values, names)
+    return Labelled(record.rgb, values, names, pinhole_of(record), _extrinsics(record))
+
+
+def _extrinsics(record: Record) -> NDArray[np.float64] | None:
+    if "camera.json" not in record.files or "cam_R_w2c" not in record.camera:
+        return None
+    T = np.eye(4)
+    T[:3, :3] = np.reshape(record.camera["cam_R_w2c"], (3, 3))
+    T[:3, 3] = np.array(record.camera["cam_t_w2c"]) / 1000
+    return T
 
 
 def drawable(names: Iterable[str]) -> list[str]:
@@ -117,7 +149,8 @@ def draw_panels(labelled: Labelled, names: Iterable[str]) -> tuple[list[Pixels],
     zoomed = _zoomed(labelled.rgb, labelled.zoom)
     images, captions = [zoomed], ["rgb"]
     for name in drawable(names):
-        if name in labelled.values:
+        value = labelled.values.get(name)
+        if value is not None and not (isinstance(value, dict) and not value):
             images.append(PANELS[name](labelled, name))
             captions.append(CAPTIONS.get(name, name))
     return images, captions
@@ -145,8 +178,8 @@ def _boxes(labelled: Labelled, name: str) -> Pixels:
             continue
         x, y, width, height = (float(value) for value in box)
         low = np.array([x, y]) if name != "bbox_loose" else np.array([x, y]) + 0.5
-        corners = (low, low + [width, 0], low + [width, height], low + [0, height])
-        _polygon(image, np.array(corners) * zoom - 0.5, instance_color(place))
+        corners = low + np.array([[0, 0], [width, 0], [width, height], [0, height]])
+        _polygon(image, corners * zoom - 0.5, instance_color(place))
     return image
 
 
@@ -176,10 +209,9 @@ def _boxes_3d(labelled: Labelled, name: str) -> Pixels:
 
 @panel("pose", "pose_canonical")
 def _axes(labelled: Labelled, name: str) -> Pixels:
-    camera = labelled.values.get("cam_K") or labelled.values.get("camera")
     boxes = labelled.values.get("bbox_3d")
-    if camera is None:
-        return _text(labelled, ["needs cam_K to be drawn"])
+    if labelled.cam_K is None:
+        return _text(labelled, ["drawn for pinhole cameras alone"])
     size = [0.15] * len(labelled.values[name])
     if boxes is not None:
         size = [float(np.max(box["size"])) for box in boxes]
@@ -187,7 +219,7 @@ def _axes(labelled: Labelled, name: str) -> Pixels:
         Instance(T_camera_body=np.array(T, dtype=np.float64), size=s)
         for T, s in zip(labelled.values[name], size, strict=True)
     ]
-    return draw_labels(labelled.rgb, instances, np.array(camera["cam_K"]), labelled.zoom)
+    return draw_labels(labelled.rgb, instances, labelled.cam_K, labelled.zoom)
 
 
 @panel("mask_visib", "mask")
@@ -210,11 +242,9 @@ def _map(labelled: Labelled, name: str) -> Pixels:
     for number in (int(one) for one in np.unique(ids) if one > 0):
         place = number - 1 if name == "category_map" else _place(number, identities)
         is_stuff = things and number not in things
-        color = (95, 95, 100) if is_stuff else instance_color(place)
-        if is_stuff:
-            color = tuple(60 + 37 * number % 90 for _ in range(3))  # type: ignore[assignment]
-        image[ids == number] = color
-        entries.append((named.get(number, str(number)), color, ids == number))
+        grey = 60 + 37 * number % 90
+        image[ids == number] = (grey, grey, grey) if is_stuff else instance_color(place)
+        entries.append((named.get(number, str(number)), ids == number))
     return _named(_zoomed(image, labelled.zoom), entries, labelled.zoom)
 
 
@@ -229,8 +259,7 @@ def _disparity(labelled: Labelled, name: str) -> Pixels:
     values = np.asarray(labelled.values[name], dtype=np.float64)
     state = labelled.values.get("disparity_state")
     seen = values != 0 if state is None else np.asarray(state) < 3
-    image = _scalar(labelled, values, seen, "px")
-    return image if state is None else _hatched(image, np.asarray(state), labelled.zoom)
+    return _scalar(labelled, values, seen, "px", state=None if state is None else np.asarray(state))
 
 
 @panel("normal")
@@ -258,6 +287,8 @@ def _coordinates(labelled: Labelled, name: str) -> Pixels:
 @panel("flow_forward", "flow_backward")
 def _flow(labelled: Labelled, name: str) -> Pixels:
     flow = np.asarray(labelled.values[name], dtype=np.float64)
+    if not flow.any():
+        return _text(labelled, ["no such frame, or nothing moves"])
     lengths = np.linalg.norm(flow, axis=2)
     most = max(float(np.percentile(lengths, 99)), 1e-3)
     image = _zoomed(_wheel_colors(flow / most), labelled.zoom)
@@ -276,6 +307,8 @@ def _flow(labelled: Labelled, name: str) -> Pixels:
 @panel("scene_flow_forward", "scene_flow_backward")
 def _scene_flow(labelled: Labelled, name: str) -> Pixels:
     lengths = np.linalg.norm(np.asarray(labelled.values[name], dtype=np.float64), axis=2) * 1000
+    if lengths.max() < NEAR_ZERO:
+        return _text(labelled, ["no such frame, or nothing moves"])
     return _scalar(labelled, lengths, np.ones(lengths.shape, dtype=bool), "mm", 0.0)
 
 
@@ -306,23 +339,24 @@ def _keypoints(labelled: Labelled, name: str) -> Pixels:
 
 @panel("point_cloud")
 def _cloud(labelled: Labelled, name: str) -> Pixels:
-    """Draw the points from 50 degrees to the right and 25 above, coloured as in the picture."""
+    """Draw the points as a camera sees them that went round by `TURN_DEG`, in the picture's colours."""
     high, wide = labelled.rgb.shape[:2]
     points = np.asarray(labelled.values[name], dtype=np.float64)[:, :3]
     colors = _colors_of_points(labelled, len(points))
     if not len(points):
         return np.zeros((high * labelled.zoom, wide * labelled.zoom, 3), dtype=np.uint8)
-    middle = np.median(points, axis=0)
-    spread = float(np.percentile(np.linalg.norm(points - middle, axis=1), 75)) + 1e-6
-    a, b = np.radians(50.0), np.radians(-25.0)
-    across = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    up = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    seen = (points - middle) @ (up @ across).T + [0, 0, 3.2 * spread]
+    ids = [one["instance_id"] for one in labelled.values.get("identity", [])]
+    things = np.isin(np.asarray(labelled.values[name])[:, 3], ids)
+    about = points[things] if things.sum() > 20 else points
+    middle = np.median(about, axis=0)
+    spread = float(np.percentile(np.linalg.norm(about - middle, axis=1), 90)) + 1e-6
+    turn = Rotation.from_rotvec(np.radians(TURN_DEG) * _upwards(labelled)).as_matrix()
+    seen = (points - middle) @ turn.T + [0, 0, 3.0 * spread]
     front = seen[:, 2] > 0.3 * spread
     seen, colors = seen[front], colors[front]
     high, wide = high * labelled.zoom, wide * labelled.zoom
-    pixels = seen[:, :2] / seen[:, 2:] * 1.25 * wide + [wide / 2, high / 2]
-    size = max(1, round(labelled.zoom * 0.8) + (1 if labelled.zoom > 1 else 0))
+    pixels = seen[:, :2] / seen[:, 2:] * 1.1 * wide + [wide / 2, high / 2]
+    size = labelled.zoom + 1
     image = np.full((high, wide, 3), 20, dtype=np.uint8)
     order = np.argsort(-seen[:, 2])
     columns, rows = pixels[order].round().astype(int).T
@@ -362,15 +396,14 @@ def _relations(labelled: Labelled, name: str) -> Pixels:
 @panel("contacts")
 def _contacts(labelled: Labelled, name: str) -> Pixels:
     image = (0.55 * _zoomed(labelled.rgb, labelled.zoom)).astype(np.uint8)
-    camera = labelled.values.get("cam_K") or labelled.values.get("camera")
-    pairs = labelled.values[name]
-    if camera is None or camera.get("model", "pinhole") != "pinhole":
+    pairs, cam_K = labelled.values[name], labelled.cam_K
+    if cam_K is None:
         return _text(labelled, [f"{one['a']} touches {one['b']}" for one in pairs])
     for place, one in enumerate(pairs):
         points = np.array(one["points"], dtype=np.float64).reshape(-1, 3)
         ends = points + 0.03 * np.array(one["normal"])
         front = (points[:, 2] > 0.01) & (ends[:, 2] > 0.01)
-        pixels = [p[front] @ np.array(camera["cam_K"]).T for p in (points, ends)]
+        pixels = [p[front] @ cam_K.T for p in (points, ends)]
         starts, tips = ((p[:, :2] / p[:, 2:] + 0.5) * labelled.zoom - 0.5 for p in pixels)
         for start, tip in zip(starts, tips, strict=True):
             _segment(image, start, tip, instance_color(place), 1)
@@ -391,7 +424,14 @@ def _joints(labelled: Labelled, name: str) -> Pixels:
     lines = [
         f"{robot}.{joint}: {value:.3f}" for robot, one in states for joint, value in one.items()
     ]
-    return _text(labelled, lines or ["no robot"])
+    return _text(labelled, lines)
+
+
+def _upwards(labelled: Labelled) -> NDArray[np.float64]:
+    """Return the world's upwards direction (3,) in the camera's frame, or the camera's own."""
+    if labelled.T_camera_world is None:
+        return np.array([0.0, -1.0, 0.0])
+    return labelled.T_camera_world[:3, 2]
 
 
 def _zoomed(image: NDArray[Any], zoom: int) -> Pixels:
@@ -424,7 +464,8 @@ def _polygon(image: Pixels, corners: NDArray[np.float64], color: Color) -> None:
 def _over_grey(colors: NDArray[np.float64], known: NDArray[np.bool_]) -> Pixels:
     """Return colours 0 to 1 as bytes; pixels of which no value is known are grey."""
     bytes_ = (255 * colors).round().astype(np.uint8)
-    return np.where(known.any(axis=2)[..., None], bytes_, np.uint8(GREY[0]))
+    bytes_[~np.any(known, axis=2)] = GREY
+    return bytes_
 
 
 def _bright(values: NDArray[np.float64]) -> Pixels:
@@ -440,14 +481,17 @@ def _scalar(
     known: NDArray[np.bool_],
     unit: str,
     start: float | None = None,
+    state: NDArray[Any] | None = None,
 ) -> Pixels:
-    """Return values as colours, with a bar that says what they mean."""
+    """Return values as colours, hatched by `state`, with a bar that says what they mean."""
     shown = values[known] if known.any() else np.zeros(1)
     low = float(np.percentile(shown, 1)) if start is None else start
     high = max(float(np.percentile(shown, 99)), low + 1e-6)
     image = _bright((values - low) / (high - low))
     image[~known] = 0
     image = _zoomed(image, labelled.zoom)
+    if state is not None:
+        image = _hatched(image, state, labelled.zoom)
     font = text_font(max(13, image.shape[1] // 32))
     tall = text_size("0", font)[1] + 4
     bar = _bright(np.tile(np.linspace(0, 1, image.shape[1]), (tall // 2, 1)))
@@ -468,8 +512,7 @@ def _wheel_colors(flow: NDArray[np.float64]) -> Pixels:
     angle = np.degrees(np.arctan2(flow[..., 1], flow[..., 0])) % 360
     length = np.clip(np.linalg.norm(flow, axis=2), 0, 1)
     hsv = np.stack([angle / 2, 255 * length, np.full_like(angle, 255)], axis=2)
-    colors: Pixels = cv2.cvtColor(hsv.round().astype(np.uint8), cv2.COLOR_HSV2RGB)
-    return colors
+    return np.asarray(cv2.cvtColor(hsv.round().astype(np.uint8), cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
 
 def _hatched(image: Pixels, state: NDArray[Any], zoom: int) -> Pixels:
@@ -494,21 +537,22 @@ def _colors_of_points(labelled: Labelled, count: int) -> Pixels:
     return np.asarray(palette[rows[:, 3].astype(int) % 65])
 
 
-def _named(image: Pixels, entries: list[tuple[str, Color, NDArray[np.bool_]]], zoom: int) -> Pixels:
-    """Return the image with each region's name on it, at its innermost pixel."""
+def _named(image: Pixels, entries: list[tuple[str, NDArray[np.bool_]]], zoom: int) -> Pixels:
+    """Return the image with each region's name at its innermost pixel, or below it."""
     canvas = Image.fromarray(image)
     pen, font = ImageDraw.Draw(canvas), text_font(max(11, image.shape[1] // 40))
-    for text, color, region in entries:
+    for text, region in entries:
         inner = cv2.distanceTransform(
             np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
         )[1:-1, 1:-1]
         row, column = np.unravel_index(int(inner.argmax()), inner.shape)
         width, height = text_size(text, font)
         x = min(max(int(column) * zoom - width // 2, 0), max(image.shape[1] - width, 0))
-        y = min(max(int(row) * zoom - height // 2, 0), max(image.shape[0] - height, 0))
-        dark = sum(color) > 330
-        ink, halo = ((0, 0, 0), WHITE) if dark else (WHITE, (0, 0, 0))
-        pen.text((x, y), text, ink, font, stroke_width=1, stroke_fill=halo)
+        radius = float(inner.max()) * zoom
+        above = -radius - 2 if radius < height else height // 2  # a small region stays seen
+        y = min(max(int(int(row) * zoom - above), 0), max(image.shape[0] - height, 0))
+        pen.rectangle((x - 2, y, x + width + 1, y + height), fill=(0, 0, 0))
+        pen.text((x, y), text, WHITE, font)
     return np.array(canvas)
 
 
@@ -516,7 +560,9 @@ def _noted(image: Pixels, text: str) -> Pixels:
     """Return the image with a line of text at its upper left."""
     canvas = Image.fromarray(image)
     pen, font = ImageDraw.Draw(canvas), text_font(max(11, image.shape[1] // 40))
-    pen.text((3, 2), text, WHITE, font, stroke_width=1, stroke_fill=(0, 0, 0))
+    width, height = text_size(text, font)
+    pen.rectangle((0, 0, width + 5, height + 3), fill=(0, 0, 0))
+    pen.text((3, 1), text, WHITE, font)
     return np.array(canvas)
 
 

@@ -224,9 +224,7 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _moment(
-        self, place: Place, given: Mapping[str, Params]
-    ) -> tuple[Scene, dict[str, Params]]:
+    def _moment(self, place: Place, given: Mapping[str, Params]) -> tuple[Scene, dict[str, Params]]:
         """Return the scene of an image as it is rendered, and all params."""
         frames, params = self._scene(place.scene, given)
         with self.stopwatch.stage("randomize"):

@@ -110,7 +110,7 @@ def possible_labels(config: Config) -> list[str]:
 
 def _with_help(names: list[str]) -> list[str]:
     """Return annotators with those that help to draw them."""
-    more = ["identity", "cam_K", "depth"]
+    more = ["identity", "depth"]
     states = [f"{name}_state" for name in names]
     more += [name for name in states if name in registry.names("annotators")]
     return list(dict.fromkeys([*names, *more]))

@@ -190,3 +190,100 @@ def _instance() -> Instance:
     mask = np.zeros((120, 160), dtype=bool)
     mask[40:60, 50:90] = True
     return Instance("mug", mask, (50, 40, 40, 20), (50, 40, 60, 30), 0.5, T, 0.1)
+
+
+def _labelled(**values: Any) -> Any:
+    from simkit.panels import Labelled
+
+    return Labelled(np.full((60, 400, 3), 128, dtype=np.uint8), values)
+
+
+def test_every_stored_label_has_a_panel_or_is_part_of_one() -> None:
+    from simkit import registry
+    from simkit.labels import Annotators
+    from simkit.panels import PANELS
+
+    helpers = {"identity", "cam_K", "camera", "nocs_scale", "panoptic", "visib_fract"}
+    states = {f"{name}_state" for name in ("flow_forward", "flow_backward", "disparity")}
+    names = registry.names("annotators")
+    stored = {name for name in names if Annotators([name]).kind(name) != "internal"}
+    assert stored - set(PANELS) <= helpers | states
+    assert set(PANELS) <= stored
+
+
+def test_flow_has_the_colour_of_its_direction_on_the_wheel() -> None:
+    from simkit.panels import draw_panels
+
+    flow = np.zeros((60, 400, 2), dtype=np.float32)
+    flow[:, :200, 0], flow[:, 200:, 0] = 3.0, -3.0
+    (_, drawn), _ = draw_panels(_labelled(flow_forward=flow), ["flow_forward"])
+    assert drawn[30, 100].tolist() == [255, 0, 0]
+    assert np.abs(drawn[30, 300].astype(int) - [0, 255, 255]).max() <= 2
+    state = np.zeros((60, 400), dtype=np.uint8)
+    state[:, :200] = 1
+    values = {"flow_forward": flow, "flow_forward_state": state}
+    (_, hatched), _ = draw_panels(_labelled(**values), ["flow_forward"])
+    black = (hatched[20:48] == 0).all(axis=2)
+    assert 0.2 < black[:, :200].mean() < 0.5
+    assert not black[:, 200:300].any()
+
+
+def test_normals_that_face_the_camera_are_blue_and_scalars_grow_brighter() -> None:
+    from simkit.panels import draw_panels
+
+    normals = np.zeros((60, 400, 3), dtype=np.float32)
+    normals[..., 2] = -1
+    depth = np.tile(np.linspace(0.5, 1.5, 400, dtype=np.float32), (60, 1))
+    depth[:, :10] = 0
+    images, captions = draw_panels(_labelled(normal=normals, depth=depth), ["normal", "depth"])
+    assert captions == ["rgb", "depth (along z)", "normal (camera frame)"]
+    assert images[2][30, 200].tolist() == [128, 128, 255]
+    assert not images[1][10, :10].any()
+    assert images[1][10, 20, 2] > images[1][10, 20, 0]
+    assert images[1][10, 390, 0] > images[1][10, 390, 2]
+
+
+def test_keypoints_are_dots_rings_and_crosses() -> None:
+    from simkit.panels import draw_panels
+
+    def at(x: float, state: str) -> dict[str, Any]:
+        return {"name": state, "px": [x, 30.0], "state": state}
+
+    points = [[at(50, "visible"), at(150, "occluded"), at(-40, "outside")]]
+    (_, drawn), _ = draw_panels(_labelled(keypoints=points), ["keypoints"])
+    assert tuple(drawn[30, 50]) == instance_color(0)
+    assert tuple(drawn[30, 150]) == (70, 70, 70)
+    assert (drawn[25:35, 145:155] != 70).any()
+    assert (drawn[:, :8] != 70).any()
+    assert (drawn[:, 200:] == 70).all()
+
+
+def test_unknown_channels_are_refused() -> None:
+    from simkit.errors import ConfigError
+    from simkit.panels import drawable
+
+    assert drawable(["normal", "depth"]) == ["depth", "normal"]
+    with pytest.raises(ConfigError, match="did you mean 'depth'"):
+        drawable(["dept"])
+
+
+def test_sheets_of_all_labels_of_a_config_and_of_its_data_set(small: Any, tmp_path: Path) -> None:
+    import yaml
+
+    from simkit import generate
+    from simkit.config import load_config
+    from simkit.preview import label_sheets, possible_labels
+
+    config = small(physics={"enabled": False})
+    names = possible_labels(load_config(config))
+    assert {"mask", "relations", "point_cloud", "keypoints"} <= set(names)
+    assert not [name for name in names if "flow" in name or "disparity" in name]
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
+    generate({**config, "labels": names}, tmp_path / "data", n=1)
+    made = label_sheets(str(tmp_path / "small.yaml"), ["all"])
+    stored = label_sheets(str(tmp_path / "data"), ["all"])
+    assert list(made) == list(stored) == [0]
+    assert made[0].shape == stored[0].shape
+    assert np.mean((made[0] != stored[0]).any(axis=2)) < 0.02
+    one = label_sheets(str(tmp_path / "small.yaml"), ["normal"], n=2)
+    assert list(one) == [0, 1]

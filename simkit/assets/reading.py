@@ -49,6 +49,8 @@ def read_parts(path: Path, colored: bool = False) -> tuple[list[Part], list[str]
         )
     if not path.is_file():
         raise AssetError(f"{path}: the file is not there; check the path")
+    if path.suffix.lower() == ".stl":
+        _check_stl(path)
     notes = check_references(path, colored)
     parts: list[Part] = []
     for T, mesh in _meshes(path):
@@ -63,6 +65,20 @@ def read_parts(path: Path, colored: bool = False) -> tuple[list[Part], list[str]
     for part in parts:
         _check_numbers(path, part)
     return parts, notes
+
+
+def _check_stl(path: Path) -> None:
+    """Refuse a binary STL that ends before its last face: trimesh may take it for an empty text one."""
+    data = path.read_bytes()[:84]
+    is_text = data.lstrip()[:5].lower() == b"solid"
+    if is_text or len(data) < 84:
+        return
+    wanted = 84 + 50 * int.from_bytes(data[80:84], "little")
+    if path.stat().st_size < wanted:
+        raise AssetError(
+            f"{path}: is truncated ({path.stat().st_size} of {wanted} bytes); "
+            "copy or export the file again"
+        )
 
 
 def _meshes(path: Path) -> list[tuple[NDArray[np.float64], trimesh.Trimesh]]:

@@ -183,7 +183,8 @@ class StoredImage(Image):
 
     @cached_property
     def things(self) -> list[Placed]:
-        gt, scales = self._json("gt.json"), self._scales()
+        gt = self._json("gt.json")
+        scales = self.scales if self.complete else [np.ones(3) for _ in gt]
         models = [one["model"] for one in self.of_instances("identity")]
         return [
             Placed(
@@ -194,6 +195,16 @@ class StoredImage(Image):
             )
             for one, model, scale in zip(gt, models, scales, strict=True)
         ]
+
+    @property
+    def scales(self) -> list[Float]:
+        """(3,) factors along each instance's axes.
+
+        In data that others annotated they are also in the rotations of ``gt.json``, which stand as
+        they were.
+        """
+        given = [one.get("scale", [1.0] * 3) for one in self.of_instances("identity")]
+        return [np.array(one, dtype=np.float64) for one in given]
 
     @cached_property
     def bodies(self) -> list[Placed]:
@@ -299,10 +310,6 @@ class StoredImage(Image):
             one.get(name, [0]) for one in [scene["camera"], *scene["bodies"]] for name in names
         ]
         return any(any(speed) for speed in speeds)
-
-    def _scales(self) -> list[Float]:
-        given = [one.get("scale", [1.0] * 3) for one in self.of_instances("identity")]
-        return [np.array(one, dtype=np.float64) for one in given]
 
     def _shape(self, model: str) -> Shape:
         if model not in self._shapes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,15 @@ from simkit.checker.contract import (
 )
 from simkit.errors import PluginError
 from simkit.labels import KINDS, Annotator, Annotators, View
+from simkit.options import build
 from simkit.pipeline import Pipeline
 from simkit.raycast import RayCaster
 from simkit.render import CHANNELS, Frame
 from simkit.render.selection import EMBEDDED
+from simkit.scene import Camera, Scene
+
+PARAMS = {"stereo": {"baseline": 0.05}}
+"""What plug-ins that an annotator may read from would have decided."""
 
 OBJECTS = (4, 0)
 """Numbers of objects of the scenes that are tried; with none, too, nothing may break."""
@@ -131,6 +136,17 @@ def _renderer_with(channels: frozenset[str]) -> str:
     raise Broken(f"no renderer here gives {sorted(channels)}")
 
 
+def _drawn(backend: str, scene: Scene, camera: Camera, channels: Iterable[str]) -> Frame:
+    """Return what a renderer of its own draws, for annotators that look from elsewhere."""
+    plugin = registry.load("renderers", backend)
+    renderer = plugin(build(plugin.Options, {}), models())
+    try:
+        frame: Frame = renderer.render(scene, camera, channels)
+        return frame
+    finally:
+        renderer.close()
+
+
 @cache
 def _views(backend: str, channels: frozenset[str]) -> tuple[View, ...]:
     views = []
@@ -146,7 +162,12 @@ def _views(backend: str, channels: frozenset[str]) -> tuple[View, ...]:
             scene = pipeline(0).scene
             assert scene.camera is not None
             frame = pipeline.renderer.render(scene, scene.camera, channels)
-            views.append(View(scene, scene.camera, frame, models(), RayCaster(models())))
+            views.append(
+                View(
+                    scene, scene.camera, frame, models(), RayCaster(models()), PARAMS,
+                    draw=partial(_drawn, backend),
+                )
+            )  # fmt: skip
     return tuple(views)
 
 

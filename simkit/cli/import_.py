@@ -18,7 +18,9 @@ def command(
         typer.Argument(metavar="[KEY=VALUE]...", help="of the format; see docs/formats.md"),
     ] = None,
     *,
-    format: Annotated[str, typer.Option("--from", help="bop, coco, folder, voc or yolo")],
+    format: Annotated[
+        str, typer.Option("--from", help="bop, coco, folder, huggingface, voc or yolo")
+    ],
     out: Annotated[str, typer.Option("--out", "-o", help="folder or fsspec URL")],
     licence: Annotated[str, typer.Option(help="of the data, as recorded with it")] = "",
     origin: Annotated[

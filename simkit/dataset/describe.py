@@ -29,6 +29,7 @@ RECORDED_VERSIONS = (
 
 SOURCES = (".py", ".glsl", ".vert", ".frag")
 PRESENTATION = (
+    "audit",
     "checker",
     "cli",
     "draw.py",
@@ -37,6 +38,7 @@ PRESENTATION = (
     "gallery.py",
     "machine.py",
     "overlay.py",
+    "panels.py",
     "preview.py",
     "replay.py",
     "rerender.py",

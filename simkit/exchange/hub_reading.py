@@ -148,9 +148,9 @@ def _labels(
     if one.get("iscrowd"):
         labels["iscrowd"] = 1
     labels[f"bbox_{box}"] = checked_box(checked_numbers(one["bbox"], 4, where, "bbox"), where)
-    for other in {"bbox_visib", "bbox_obj"} & one.keys() - {f"bbox_{box}"}:
-        values = one[other]
-        labels[other] = checked_box(values, where) if values is not None else None
+    for other in ("bbox_visib", "bbox_obj"):
+        if other in one and other != f"bbox_{box}":
+            labels[other] = checked_box(one[other], where) if one[other] is not None else None
     if one.get("visib_fract") is not None:
         labels["visib_fract"] = {"visib_fract": one["visib_fract"]}
     if one.get("pose") is not None:

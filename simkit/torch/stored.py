@@ -63,7 +63,9 @@ class Dataset(torch.utils.data.Dataset[Any]):
         data = open_dataset(url)
         description = data.description
         self.url = data.url
-        self._images = {str(name): str(kind) for name, kind in dict(description.get("images") or {}).items()}
+        self._images = {
+            str(name): str(kind) for name, kind in dict(description.get("images") or {}).items()
+        }
         self._layout = Layout(tuple(labels), box_format, image_dtype, min_visib_fract, self._images)
         self._transform = transform
         self.categories = tuple(data.categories.values())

@@ -23,7 +23,7 @@ LABELS = [
     "depth", "disparity", "flow_backward", "flow_backward_state", "flow_forward",
     "flow_forward_state", "identity", "instance_map", "keypoints", "mask", "mask_visib",
     "nocs", "nocs_scale", "normal", "obb_visib", "object_coords", "occluders", "panoptic",
-    "panoptic_map", "point_cloud", "pose", "pose_canonical", "ray_distance",
+    "panoptic_map", "point_cloud", "pose", "pose_canonical", "ray_distance", "relations",
     "scene_flow_backward", "scene_flow_forward", "visib_fract", "visibility",
 ]  # fmt: skip
 

@@ -312,6 +312,22 @@ def an_occluder_left_out(files: Files) -> None:
     edited(files, "labels.json", remove)
 
 
+@fault("relations")
+def left_and_right_exchanged(files: Files) -> None:
+    def turn(labels: Any) -> None:
+        triples = labels["image"]["relations"]
+        labels["image"]["relations"] = [
+            [b, what, a] if what == "left_of" else [a, what, b] for a, what, b in triples
+        ]
+
+    edited(files, "labels.json", turn)
+
+
+@fault("relations")
+def a_relation_left_out(files: Files) -> None:
+    edited(files, "labels.json", lambda v: v["image"].update(relations=[]))
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_caught(name: str, tamper: Callable[..., Path]) -> None:
@@ -338,6 +354,7 @@ def test_what_a_fault_looks_like_is_said(tamper: Callable[..., Path]) -> None:
         assert [text in one.detail for one in report.images[0].failures] == [True]
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("backend", "sensors"), [("embree", {}), ("gl", {}), ("embree", {"lens": {}})]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,14 @@ def test_croissant_of_each_format(rich: Path, exported: Export, format: str) -> 
         return
     for record in open_dataset(rich):
         assert any(np.array_equal(record.rgb, image) for image in shown)
+
+
+def test_without_the_extra(rich: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simkit.exchange.croissant.find_spec", lambda name: None)
+    report = export(rich, tmp_path / "coco", "coco")
+    assert not (tmp_path / "coco" / "croissant.json").exists()
+    assert any("simkit[hub]" in note for note in report.notes)
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ConfigError, match=r"pip install 'simkit\[hub\]'"):
+        export(rich, tmp_path / "hub", "huggingface")
+    assert not (tmp_path / "hub").exists()

@@ -55,10 +55,11 @@ def test_amodal_masks_are_the_objects_alone(shots: list[Shot]) -> None:
             differs = mask != expected
             assert differs.sum() <= 2 + expected.sum() / 300, f"{shot.name}: {place}"
             assert not (differs & away_from_edges(expected.astype(int), 1)).any(), shot.name
-            hidden += (expected & ~(shot.sample.frame.instance > 6)).any()
+            own, _ = shot.sample.scene.labelled()[place]
+            hidden += np.count_nonzero(expected & (shot.sample.frame.instance != own)) > 20
             cut += shot.alone[place].sum() > expected.sum() > 0
     assert cut >= 5
-    assert hidden >= 1
+    assert hidden >= 5
 
 
 def test_gt_info_is_what_bop_defines(shots: list[Shot]) -> None:

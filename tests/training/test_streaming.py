@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -57,22 +56,27 @@ def test_a_few_labels_and_jpeg_too(config: dict[str, Any], tmp_path: Path) -> No
 
 def test_workers_share_the_stream_and_it_goes_on(stored: Path, config: dict[str, Any]) -> None:
     on_disk = Dataset(stored, ("boxes", "masks"))
-    stream = StreamingDataset(config, labels=("boxes", "masks"), stop=11)
+    failing = near_alone(config, on_error="skip")
+    stream = StreamingDataset(failing, labels=("boxes", "masks", "depth"), stop=11)
     loader = DataLoader(
         stream, batch_size=2, num_workers=2, multiprocessing_context="spawn", collate_fn=collate
     )
-    first = []
-    for batch in islice(loader, 3):
-        first += batch["index"].tolist()
-        stream.mark_done(batch["index"])
+    batches = list(loader)
+    made = [index for batch in batches for index in batch["index"].tolist()]
+    assert len(set(made)) == len(made)
+    assert stream.skipped == 11 - len(made) > 0
+    for batch in batches:
         for row, index in enumerate(batch["index"].tolist()):
             if index < 7:
-                assert_same({k: v[row] for k, v in batch.items()}, on_disk[index])
-    assert len(first) == 6
-    later = StreamingDataset(config, labels=("boxes",), stop=11)
+                assert_same(
+                    {k: batch[k][row] for k in ("index", "image", "boxes", "masks")}, on_disk[index]
+                )
+    used = torch.cat([batch["index"] for batch in batches[:2]])
+    stream.mark_done(used)
+    later = StreamingDataset(failing, labels=("depth",), stop=11)
     later.load_state_dict(stream.state_dict())
     rest = [int(sample["index"]) for sample in later]
-    assert sorted(first + rest) == list(range(11))
+    assert sorted(used.tolist() + rest) == sorted(made)
     assert list(later) == []
 
 
@@ -101,16 +105,23 @@ def test_a_state_of_another_stream_is_refused(config: dict[str, Any]) -> None:
     StreamingDataset(config, labels=("masks",), overrides=["n=3"]).load_state_dict(state)
 
 
-def test_skipped_samples_are_counted(config: dict[str, Any]) -> None:
-    # nothing farther than 0.4 m fits into 16 bits: the far views fail as they do on disk
-    failing = {**config, "output": {"image_format": "png", "depth_scale": 0.005}}
-    stop = StreamingDataset(failing, labels=("depth",), stop=4)
-    with pytest.raises(SimkitError, match=r"sample \d: a depth of"):
-        list(stop)
-    skip = StreamingDataset({**failing, "on_error": "skip"}, labels=("depth",), stop=4)
-    made = list(skip)
-    assert skip.skipped > 0
-    assert skip.skipped + len(made) == 4
+def test_skipped_samples_are_counted(stored: Path, config: dict[str, Any]) -> None:
+    far = [
+        int(sample["index"])
+        for sample in Dataset(stored, ("depth",))
+        if sample["depth"].max() > 0.6
+    ]
+    assert 0 < len(far) < 7
+    with pytest.raises(SimkitError, match=rf"sample {far[0]}: a depth of"):
+        list(StreamingDataset(near_alone(config), labels=("depth",), stop=7))
+    skip = StreamingDataset(near_alone(config, on_error="skip"), labels=("depth",), stop=7)
+    assert [int(sample["index"]) for sample in skip] == [i for i in range(7) if i not in far]
+    assert skip.skipped == len(far)
+
+
+def near_alone(config: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a config with which 16 bits end at 0.6 m: views with a depth beyond it fail."""
+    return {**config, "output": {"image_format": "png", "depth_scale": 600 / 65535}, **changes}
 
 
 def test_arguments_are_checked(config: dict[str, Any]) -> None:
@@ -134,6 +145,7 @@ def test_forked_workers_are_refused(config: dict[str, Any]) -> None:
         next(iter(loader))
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     world_size=st.integers(1, 4),
     in_scene=st.integers(1, 4),
@@ -169,7 +181,7 @@ def test_ranges_are_a_set(pairs: list[tuple[int, int]]) -> None:
         truth |= set(range(first, first + more + 1))
     assert {number for number in range(70) if number in done} == truth
     assert done.begin == min(set(range(70)) - truth)
-    assert all(b[0] > a[1] + 1 for a, b in zip(done.ranges, done.ranges[1:], strict=False))
+    assert all(b[0] > a[1] + 1 for a, b in pairwise(done.ranges))
     assert Done(done.ranges).ranges == done.ranges
 
 
@@ -184,7 +196,7 @@ def test_simkit_itself_does_not_import_torch() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_help_does_not_import_torch(small: Callable[..., Any]) -> None:
+def test_help_does_not_import_torch() -> None:
     code = (
         "import sys; from simkit.cli.main import app\n"
         "try: app(['--help'])\n"

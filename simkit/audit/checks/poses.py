@@ -14,6 +14,9 @@ from simkit.audit.stored import NotApplicable, NotStored, Placed, StoredImage, r
 ENOUGH = 150
 """Pixels of an instance from which its pose is recovered."""
 
+ROUNDED = 1e-3
+"""How far rotations that others annotated may be from orthonormal, or from what was made of them."""
+
 MANY = 8
 """Boxes of an image that tell a shift of half a pixel from chance."""
 
@@ -29,7 +32,7 @@ def rotation(case: Case) -> Measured:
     if "cam_R_w2c" in case.image.camera:
         R = np.reshape(np.array(case.image.camera["cam_R_w2c"], dtype=np.float64), (3, 3))
         found.append((_from_rigid(R), "cam_R_w2c"))
-    return worst(found, 1e-6 if case.image.complete else 1e-3)
+    return worst(found, 1e-6 if case.image.complete else ROUNDED)
 
 
 @check("quaternion", "how far the length of a quaternion in params.json is from 1")
@@ -47,20 +50,20 @@ def pose(case: Case) -> Measured:
     image, found = case.image, []
     things = case.things()
     try:
-        for place, one in enumerate(image.of_instances("pose")):
-            T = np.array(one, dtype=np.float64)
-            found.append(
-                (_apart(T[:3, :3], T[:3, 3], things[place]), f"labels.json, instance {place}")
-            )
+        stored = [np.array(one, dtype=np.float64) for one in image.of_instances("pose")]
     except NotStored:
-        pass
+        stored = []
+    scales = image.scales if isinstance(image, StoredImage) and not image.complete else None
+    for place, T in enumerate(stored):
+        R = T[:3, :3] if scales is None else T[:3, :3] * scales[place]
+        found.append((_apart(R, T[:3, 3], things[place]), f"labels.json, instance {place}"))
     if image.complete:
         bodies = [image.bodies[number - 1] for number in image.instance_ids]
         for place, (body, thing) in enumerate(zip(bodies, things, strict=True)):
             found.append((_apart(body.R, body.t, thing), f"params.json, instance {place}"))
     if not found:
         raise NotStored("labels.json: pose, params.json")
-    return worst(found, 1e-6)
+    return worst(found, 1e-6 if image.complete else ROUNDED)
 
 
 @check(

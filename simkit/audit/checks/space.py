@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from simkit.audit.checking import Case, Measured, check, worst
+from simkit.audit.stored import NotStored, StoredImage
 
 CORNERS = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], dtype=np.float64)
 
@@ -82,3 +85,28 @@ def pose_canonical(case: Case) -> Measured:
         spacing = cKDTree(vertices).query(back)[0].mean()
         found.append((float(spacing) / thing.shape.diameter, f"instance {place}"))
     return worst(found, 0.02)
+
+
+@check("relations", "left of, in front of, above: triples that the bodies' middles contradict, or that "
+       "are missing though they are far apart")  # fmt: skip
+def relations(case: Case) -> Measured:
+    image = case.image
+    given = {tuple(one) for one in image.of_image("relations")}
+    if not isinstance(image, StoredImage) or not image.complete:
+        raise NotStored("params.json")
+    R, t = image.extrinsics
+    bodies = [image.bodies[number - 1] for number in image.instance_ids]
+    world = [(body.points(body.shape.vertices) - t) @ R for body in bodies]
+    middles = np.array([(v.min(axis=0) + v.max(axis=0)) / 2 for v in world]).reshape(-1, 3)
+    seen = middles @ R.T + t
+    reach = [body.shape.diameter * body.scale.max() / 4 for body in bodies]
+    axes = {"left_of": seen[:, 0], "in_front_of": seen[:, 2], "above": -middles[:, 2]}
+    wrong = []
+    for a, b in permutations(range(len(bodies)), 2):
+        for name, places in axes.items():
+            apart, triple = places[b] - places[a], (bodies[a].name, name, bodies[b].name)
+            if (triple in given and apart <= 0) or (
+                triple not in given and apart > reach[a] + reach[b] + 1e-3
+            ):
+                wrong.append(" ".join(triple))
+    return Measured(len(wrong), 0, "; ".join(wrong[:3]))
