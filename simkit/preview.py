@@ -123,7 +123,8 @@ def write_image(path: Path, image: Pixels) -> None:
         DatasetError: the format is unknown, or the file cannot be written.
     """
     try:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, 85]  # other formats pay no heed to it
+        jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 85] if jpeg else []
         ok, data = cv2.imencode(path.suffix or ".", image[..., ::-1], quality)
     except cv2.error:
         ok = False

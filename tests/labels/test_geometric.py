@@ -254,3 +254,20 @@ def test_the_camera(samples: list[Sample]) -> None:
     body = samples[0].scene.labelled()[0][1]
     origin = camera["T_camera_world"] @ [*body.position, 1]
     assert np.allclose(origin[:3], samples[0].labels["pose"][0][:3, 3])
+
+
+def test_large_category_ids() -> None:
+    """Cards and robots have ids above 100 000."""
+    camera = {"width": 64, "height": 48}
+    config = {
+        "labels": ["category_map", "identity"],
+        "render": {"backend": "embree"},
+        "scene": {"family": "planar", "arrangement": "apart", "count": 3},
+        "randomizers": {"camera": camera},
+    }
+    with Pipeline(config) as pipeline:
+        labels = pipeline(0).labels
+    known = {one["category_id"] for one in labels["identity"]}
+    assert min(known) > 2**16
+    assert set(np.unique(labels["category_map"])) - {0} <= known
+    assert labels["category_map"].any()
