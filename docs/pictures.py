@@ -95,8 +95,7 @@ def _column(backend: str, scenes: list[tuple[str, Scene, Library]]) -> NDArray[n
         picture = cv2.resize(
             srgb_bytes(tone_map(rgb))[..., ::-1], SHOWN, interpolation=cv2.INTER_AREA
         )
-        cv2.putText(picture, f"{backend}, {name}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3,
-                    cv2.LINE_AA)  # fmt: skip
+        cv2.rectangle(picture, (0, 0), (150, 28), (40, 40, 40), -1)
         cv2.putText(picture, f"{backend}, {name}", (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
                     (255, 255, 255), 1, cv2.LINE_AA)  # fmt: skip
         pictures.append(picture)

@@ -129,7 +129,7 @@ _CORNERS = np.arange(8)[:, None] >> np.arange(3) & 1
 
 def _fill(block: np.ndarray, body: Body, mesh: Mesh, instance: int) -> None:
     material = body.material
-    kept = material.own_look or material.texture is not None  # as box_mapped keeps it
+    kept = material.own_look and material.texture is None
     own = mesh.base_color if kept else (1.0, 1.0, 1.0)
     block["surface"] = (*np.multiply(material.base_color, own), material.roughness)
     block["tiling"][0] = material.texture.size if material.texture else 1.0
