@@ -52,7 +52,7 @@ class SheetOptions:
     """What is printed on plates."""
 
     images: str = setting("", help="folder of the plates' fronts (PNG, JPEG); '': ArUco markers")
-    back: str = setting("", help="image of all backs, which may lie in that folder; '': white")
+    back: str = setting("", help="image of all backs: a path, or a name in that folder; '': white")
     category_pattern: str = setting(
         "", help="regular expression; its one group, in a plate's name, is the category"
     )
@@ -82,7 +82,7 @@ def plate_library(options: SheetOptions) -> Library:
     """Return the plates that the options describe; see `read_sheets`, `fiducials`, `categorized`."""
     back, licence = None, EMBEDDED_LICENCE
     if options.images:
-        back, licence = Path(options.back) if options.back else None, options.licence
+        back, licence = _back_of(options), options.licence
         width, height, depth = options.plate_size
         size = width, height, depth
         folder = Path(options.images)
@@ -108,6 +108,14 @@ class Sheet:
     size: tuple[float, float, float]
     radius: float = 0.0
     source: str = "embedded"
+
+
+def _back_of(options: SheetOptions) -> Path | None:
+    """Return the backs' image: a file of that name in the folder of fronts, else that path."""
+    if not options.back:
+        return None
+    beside = Path(options.images) / options.back
+    return beside if beside.is_file() else Path(options.back)
 
 
 def plates(
