@@ -40,14 +40,15 @@ class PoseCanonical(Annotator):
 
 def canonical_pose(T_camera_body: Array, model: Model, scale: float = 1.0) -> Array:
     """Return the equivalent pose (4, 4) whose rotation has the largest trace."""
-    best = T_camera_body
+    best: Array | None = None
     discrete = [np.eye(4), *(np.array(one, dtype=np.float64) for one in model.symmetries_discrete)]
     for symmetry in discrete:
         turned = T_camera_body @ _scaled(symmetry, scale)
         for axis, offset in model.symmetries_continuous:
             turned = turned @ _scaled(_best_turn(turned[:3, :3], np.array(axis), offset), scale)
-        if np.trace(turned[:3, :3]) > np.trace(best[:3, :3]) + TIE:
+        if best is None or np.trace(turned[:3, :3]) > np.trace(best[:3, :3]) + TIE:
             best = turned
+    assert best is not None
     return best
 
 
@@ -61,6 +62,8 @@ def _best_turn(R: Array, axis: Array, offset: tuple[float, float, float]) -> Arr
     a = float(np.trace(R) - axis @ R @ axis)
     b = float(np.trace(R @ cross))
     turn = np.eye(4)
+    if math.hypot(a, b) < TIE:  # every turn is as far
+        return turn
     turn[:3, :3] = Rotation.from_rotvec(axis * math.atan2(b, a)).as_matrix()
     turn[:3, 3] = np.array(offset) - turn[:3, :3] @ np.array(offset)
     return turn

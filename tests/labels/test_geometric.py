@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -223,6 +223,7 @@ quaternions = st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(
 
 
 @settings(max_examples=60, deadline=None)
+@example([0.0, 0.0, 1e-05, 1.0], 1.0, 1.0)
 @given(quaternions, st.floats(0, 360), st.sampled_from([1.0, 1.7]))
 def test_equal_views_have_equal_canonical_poses(q: list[float], angle: float, scale: float) -> None:
     pose = np.eye(4)
