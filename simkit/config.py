@@ -143,6 +143,16 @@ def load_raw(
     return dict(data)  # type: ignore[arg-type]
 
 
+def laid_over(start: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one nested mapping laid over another; lists and single values are replaced."""
+    result = dict(start)
+    for key, value in top.items():
+        inner = result.get(key)
+        deep = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        result[key] = laid_over(inner, value) if deep else value  # type: ignore[arg-type]
+    return result
+
+
 def resolve(data: Mapping[Any, Any]) -> Config:
     """Return the checked config of plain data; see `load_config`."""
     plugins = ("scene", "randomizers", "sensors", "render")

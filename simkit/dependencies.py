@@ -104,6 +104,8 @@ class Dependencies:
             scene: as it stands; None before it is built.
             rng_of: gives the generator that decides a key.
         """
+        if not self.parents:
+            return options, dict(decided)
         keys = varied_keys(options)
         mine = [key for key in keys if {f"{plugin}.{key}"} & (self._wanted | self.parents.keys())]
         values = dict(decided)

@@ -24,7 +24,7 @@ from simkit import registry
 from simkit.assets.folders import images_in
 from simkit.assets.library import Library
 from simkit.cameras import project_points
-from simkit.config import Config, load_config
+from simkit.config import Config, laid_over, load_config
 from simkit.dataset.bop import read_images
 from simkit.errors import ConfigError, DatasetError
 from simkit.options import build
@@ -204,16 +204,6 @@ def fit_randomization(
                   distance, remark)
         )  # fmt: skip
     return Fit(result, tuple(found), len(photos.statistics))
-
-
-def laid_over(start: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one nested mapping laid over another; lists and single values are replaced."""
-    result = dict(start)
-    for key, value in top.items():
-        inner = result.get(key)
-        deep = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        result[key] = laid_over(inner, value) if deep else value  # type: ignore[arg-type]
-    return result
 
 
 def read_photos(folder: str | Path, pixels: int, limit: int = 100) -> Photos:

@@ -22,11 +22,10 @@ from simkit import registry
 from simkit.assets.library import Library
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import load_furnished
-from simkit.config import read_yaml
+from simkit.config import laid_over, read_yaml
 from simkit.distributions import Choice, Constant, Distribution, Integer, LogUniform, Uniform, parse
 from simkit.draw import Pixels, contact_sheet
 from simkit.errors import PluginError, SimkitError, did_you_mean
-from simkit.fitting import laid_over
 from simkit.options import KeyInfo, keys
 from simkit.pipeline import Pipeline
 

@@ -23,7 +23,7 @@ from simkit.contracts import STAGES, Params, Randomizer, SceneFamily
 from simkit.dependencies import Dependencies
 from simkit.errors import PluginError
 from simkit.labels import Annotators, View
-from simkit.ordering import in_order
+from simkit.ordering import Ordered, in_order
 from simkit.physics import Physics
 from simkit.randomness import stream
 from simkit.raycast import RayCaster
@@ -40,6 +40,7 @@ class _Plugin(Protocol):
 
 
 T = TypeVar("T", bound=_Plugin)
+P = TypeVar("P", bound=Ordered)
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Pipeline:
         self._graph = self._load_graph()
         self._randomizers = self._load_randomizers()
         self._sensors = Sensors(self._load_named("sensors", self.config.sensors))
+        self._deciding_sensors = self._as_they_depend(self._sensors.in_order)
         self._graph.check_stages(
             {name: one.stage for name, one in self._randomizers.items()},
             {name: one.stage for name, one in self._sensors.in_order.items()},
@@ -292,11 +294,7 @@ class Pipeline:
             if randomizer.stage != stage:
                 continue
             scope = f"{_SCOPES[stage]}/{name}"
-            if name in given:
-                decided[name] = given[name]
-            else:
-                bound = self._bound(name, randomizer, number, scope, scene, decided)
-                decided[name] = bound.sample(scene, stream(self.config.run.seed, number, scope))
+            self._decide(name, randomizer, number, scope, scene, decided, given)
             scene = randomizer.apply(scene, decided[name])
         return scene, decided
 
@@ -309,18 +307,27 @@ class Pipeline:
     ) -> dict[str, Params]:
         numbers = {"scene": place.scene, "view": place.view_number, "frame": place.index}
         decided = dict(params)
-        for name, sensor in self._sensors_as_they_depend().items():
-            number, scope = numbers[sensor.stage], f"{sensor.stage}/sensor/{name}"
-            if name in given:
-                decided[name] = given[name]
-            else:
-                bound = self._bound(name, sensor, number, scope, scene, decided)
-                decided[name] = bound.sample(scene, stream(self.config.run.seed, number, scope))
+        for name, sensor in self._deciding_sensors.items():
+            scope = f"{sensor.stage}/sensor/{name}"
+            self._decide(name, sensor, numbers[sensor.stage], scope, scene, decided, given)
         return decided
 
-    def _sensors_as_they_depend(self) -> dict[str, Sensor]:
-        waits = {name: self._graph.plugins_before(name) for name in self._sensors.in_order}
-        return in_order(self._sensors.in_order, waits)
+    def _decide(
+        self,
+        name: str,
+        plugin: Randomizer | Sensor,
+        number: int,
+        scope: str,
+        scene: Scene,
+        decided: dict[str, Params],
+        given: Mapping[str, Params],
+    ) -> None:
+        """Add a plug-in's params to `decided`: the given ones, or drawn from its stream."""
+        if name in given:
+            decided[name] = given[name]
+            return
+        bound = self._bound(name, plugin, number, scope, scene, decided)
+        decided[name] = bound.sample(scene, stream(self.config.run.seed, number, scope))
 
     def _bound(
         self,
@@ -354,8 +361,11 @@ class Pipeline:
         for name, one in loaded.items():
             if one.stage not in STAGES:
                 raise PluginError(f"randomizer '{name}': stage '{one.stage}' not in {STAGES}")
-        waits = {name: self._graph.plugins_before(name) for name in loaded}
-        return in_order(loaded, waits)
+        return self._as_they_depend(loaded)
+
+    def _as_they_depend(self, plugins: Mapping[str, P]) -> dict[str, P]:
+        waits = {name: self._graph.plugins_before(name) for name in plugins}
+        return in_order(plugins, waits)
 
     def _load_graph(self) -> Dependencies:
         config = self.config

@@ -9,13 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simkit.assets.color import linear_of_bytes
+from simkit.assets.color import LUMINANCE, linear_of_bytes
 
 Pixels = NDArray[np.uint8]
 Float = NDArray[np.float64]
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Of linear RGB with sRGB's primaries (ITU-R BT.709)."""
 
 REBLUR = 1.5
 """Standard deviation of the second blur by which `blur_of` judges the first [px]."""

@@ -13,6 +13,9 @@ from simkit.compiled import compiled
 
 Array = NDArray[np.float64]
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Weights of linear red, green and blue (IEC 61966-2-1; ITU-R BT.709)."""
+
 KNEE = 0.7
 """Radiance up to which `tone_map` leaves colours as they are."""
 

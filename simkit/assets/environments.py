@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simkit.assets.cache import Arrays, cached_arrays
+from simkit.assets.color import LUMINANCE
 from simkit.assets.openexr import read_exr
 from simkit.errors import AssetError
 from simkit.randomness import stream
@@ -30,9 +31,6 @@ SUN_RADIUS = 0.025
 SUN_RADIANCE = 150.0
 """At intensity 1; it gives a surface that faces the sun 0.3 pi of irradiance. A sharp shadow needs a
 directional `Light` beside it: renderers filter an environment, they do not trace it."""
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Of linear RGB (ITU-R BT.709)."""
 
 _HEIGHT = 256
 _LARGE = 2**21

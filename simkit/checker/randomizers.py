@@ -39,14 +39,14 @@ def check_randomizer(name: str) -> list[Check]:
         return [load, build]
     checks = {
         "stage is one that there is": _stage_is_valid,
-        "sample follows from scene and rng": _sample_is_deterministic,
+        "sample follows from scene and rng": sample_is_deterministic,
         "sample and apply use no global randomness": _no_global_randomness,
         "params survive JSON": _params_survive_json,
         "apply gives valid scenes": _applies,
         "apply is deterministic": _apply_is_deterministic,
         "scene and params stay as they were": _leaves_inputs,
         "bodies are of known models": _models_are_known,
-        "what it draws lies in the declared supports": _draws_in_support,
+        "what it draws lies in the declared supports": draws_in_support,
     }
     return [load, build, *run_all(checks, randomizer)]
 
@@ -85,7 +85,7 @@ def _stage_is_valid(randomizer: Randomizer) -> str:
     return randomizer.stage
 
 
-def _sample_is_deterministic(randomizer: Randomizer) -> None:
+def sample_is_deterministic(randomizer: Randomizer) -> None:
     other, cases = make(type(randomizer)), list(_cases())
     first = [_sampled(randomizer, scene, seed) for _, scene, seed in cases]
     again = [_sampled(other, scene, seed) for _, scene, seed in reversed(cases)][::-1]
@@ -145,7 +145,7 @@ def _models_are_known(randomizer: Randomizer) -> None:
             require(known, f"{case}: body '{body.name}' is of model '{body.model}', unknown")
 
 
-def _draws_in_support(randomizer: Randomizer) -> str:
+def draws_in_support(randomizer: Randomizer) -> str:
     declared, compared = varied_keys(randomizer.options), set()
     for case, scene, seed in _cases():
         for path, value in _scalars(_sampled(randomizer, scene, seed), ""):

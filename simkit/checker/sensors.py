@@ -25,7 +25,7 @@ from simkit.checker.contract import (
     same,
     through_json,
 )
-from simkit.checker.randomizers import _draws_in_support, _sample_is_deterministic, scenes
+from simkit.checker.randomizers import draws_in_support, sample_is_deterministic, scenes
 from simkit.contracts import Params
 from simkit.pipeline import Pipeline
 from simkit.randomness import stream
@@ -58,8 +58,8 @@ def check_sensor(name: str) -> list[Check]:
     if not all(check.passed for check in declared):
         return [load, build, *declared]
     checks: dict[str, Callable[..., str | None]] = {
-        "sample follows from scene and rng": _sample_is_deterministic,
-        "what it draws lies in the declared supports": _draws_in_support,
+        "sample follows from scene and rng": sample_is_deterministic,
+        "what it draws lies in the declared supports": draws_in_support,
         "params survive JSON": _params_survive_json,
         "mount gives valid cameras": _mounts,
         "process keeps shape and type": _processes,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from simkit.exchange.coco_reading import ReadingOptions, read_coco
-from simkit.exchange.format import About, Format, Reading, has_visible_box
+from simkit.exchange.format import About, Format, Reading, has_box
 from simkit.exchange.items import Item, Thing
 from simkit.exchange.keypoints import COCO_FLAGS, Keypoint, keypoints_of, names_by_category
 from simkit.exchange.outlines import outlines
@@ -58,9 +58,7 @@ class Coco(Format):
     reads = ReadingOptions
 
     def carries(self, thing: Thing, options: WritingOptions) -> bool:
-        if options.box == "obj":
-            return thing.need("bbox_obj") is not None
-        return has_visible_box(thing)
+        return has_box(thing, options.box)
 
     def write(
         self, items: Iterable[Item], about: About, folder: Path, options: WritingOptions

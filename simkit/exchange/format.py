@@ -116,6 +116,11 @@ class Format(ABC):  # noqa: B024 - a format overrides write, read, or both
         raise DatasetError("this format cannot be read")
 
 
+def has_box(thing: Thing, box: str) -> bool:
+    """Return whether an instance has the box that option ``box`` names: ``obj`` or ``visib``."""
+    return thing.need("bbox_obj") is not None if box == "obj" else has_visible_box(thing)
+
+
 def has_visible_box(thing: Thing) -> bool:
     """Return whether an instance has a visible pixel."""
     return thing.need("bbox_visib") is not None

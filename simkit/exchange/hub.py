@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pycocotools import mask as coco_mask
 
 from simkit.errors import ConfigError
-from simkit.exchange.format import About, Format, Reading, has_visible_box
+from simkit.exchange.format import About, Format, Reading, has_box
 from simkit.exchange.hub_reading import ReadingOptions, read_hub
 from simkit.exchange.items import Item, Thing
 from simkit.options import setting
@@ -55,9 +55,7 @@ class HuggingFace(Format):
     reads = ReadingOptions
 
     def carries(self, thing: Thing, options: WritingOptions) -> bool:
-        if options.box == "obj":
-            return thing.need("bbox_obj") is not None
-        return has_visible_box(thing)
+        return has_box(thing, options.box)
 
     def write(
         self, items: Iterable[Item], about: About, folder: Path, options: WritingOptions

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simkit.assets.color import LUMINANCE
 from simkit.assets.library import Library
 from simkit.contracts import Params, how_often
 from simkit.distributions import Constant, Distribution, Uniform
@@ -29,9 +30,6 @@ PRESETS = {
 SUBPIXEL = (0.032, 0.1)
 """Published disparity noise of the D400 [px]: 0.032 at best on a well textured wall, "best to use
 about 0.08" (A. Grunnet-Jepsen, librealsense issue 3904); see `depth_noise` for the law."""
-
-GREY = (0.2126, 0.7152, 0.0722)
-"""Weights of the linear colours in infrared albedo: those of luminance, for want of a better guess."""
 
 
 @dataclass
@@ -130,7 +128,7 @@ class ActiveStereo(Sensor):
             light *= np.float32(params["projector"])
             grain = rng.standard_normal(light.shape, dtype=np.float32)
             light *= np.maximum(1 + np.float32(options.speckle) * grain, 0)
-            albedo = sum(np.float32(part) * frame.rgb[..., k] for k, part in enumerate(GREY))
+            albedo = sum(np.float32(part) * frame.rgb[..., k] for k, part in enumerate(LUMINANCE))
             signal: Map = albedo * (light + np.float32(params["ambient"]))
             images.append(photograph(signal, well, rng))
         return images

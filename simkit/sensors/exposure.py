@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simkit.assets.color import LUMINANCE
 from simkit.contracts import Params, how_often
 from simkit.distributions import Distribution, Uniform
 from simkit.options import draw_all, setting, varied
 from simkit.scene import Scene
 from simkit.sensors import Image, Sensor, Shot
-
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Of linear sRGB's red, green and blue (IEC 61966-2-1)."""
 
 METERED = 4
 """Every so many rows and columns are metered."""

@@ -29,9 +29,6 @@ class Aim:
     pixel: tuple[float, float] = (0.0, 0.0)
 
 
-CENTRE = Aim()
-
-
 def blurs(scene: Scene, camera: Camera) -> bool:
     """Return whether the picture is not sharp."""
     moving = _moves(camera) or any(_moves(body) for body in scene.bodies)
