@@ -14,7 +14,7 @@ from typing import Any
 
 from simkit.errors import PluginError, did_you_mean
 
-KINDS = ("scenes", "randomizers", "renderers", "sensors", "annotators")
+KINDS = ("scenes", "randomizers", "renderers", "sensors", "annotators", "features", "tasks")
 
 
 def names(kind: str) -> list[str]:
