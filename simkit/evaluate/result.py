@@ -51,8 +51,8 @@ class Finding:
     Attributes:
         name: of the synthetic set.
         kind: what differs: ``blur``, ``noise``, ``colour``, ``exposure``, ``contrast``,
-            ``power_spectrum``, ``object_size``, ``aspect``, ``count``, ``position``, ``occlusion``, ``class_balance``,
-            ``missing_class``, ``copies``, ``background``, ...
+            ``power_spectrum``, ``object_size``, ``aspect``, ``count``, ``position``,
+            ``occlusion``, ``class_balance``, ``missing_class``, ``copies``, ``background``, ...
         text: in plain words, with numbers and what to do about it.
         real, synthetic: the medians (or shares) that are compared.
         effect: size of the difference, of the real set's own spread (or as the text says).
