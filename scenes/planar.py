@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simkit.assets.cards import POOL, SheetOptions, plate_library
+from simkit.assets.cards import BACK, OTHERS, POOL, SheetOptions, plate_library
 from simkit.assets.library import Library
 from simkit.assets.options import ModelOptions
 from simkit.contracts import Params
@@ -19,6 +19,9 @@ from simkit.plates import ArrangementOptions, Plate, arranged
 from simkit.population import ObjectOptions, PopulatedFamily
 from simkit.regions import region_above
 from simkit.scene import Body, Scene, quaternion, vec3
+
+BACK_SHARE = 0.25
+"""Of the other sheets, beside paper, text and patterns."""
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Planar(PopulatedFamily):
     def __init__(self, options: Any, library: Library) -> None:
         super().__init__(options, library)
         self.names = library.names_of(POOL)
+        self.others = library.names_of(OTHERS)
 
     @classmethod
     def furnish(cls, options: Any, distractors: ModelOptions) -> Library:
@@ -66,6 +70,8 @@ class Planar(PopulatedFamily):
         options = self.options
         count, how = options.count.sample(rng), options.arrangement.sample(rng)
         chosen = [self.names[i] for i in rng.integers(len(self.names), size=count)]
+        for _ in range(options.others.sample(rng)):
+            chosen.insert(int(rng.integers(len(chosen) + 1)), self._other(rng))
         sizes = [vec3(np.ptp(self.library[name].mesh.bounds, axis=0)) for name in chosen]
         plates = arranged(how, sizes, options, rng)
         return {
@@ -80,7 +86,8 @@ class Planar(PopulatedFamily):
         bodies, corners = [], [np.zeros((1, 3))]
         for number, one in enumerate(params["plates"]):
             name, at, turn = one["model"], vec3(one["position"]), quaternion(one["quaternion"])
-            bodies.append(Body(f"{name}#{number}", name, at, turn, fixed=True))
+            labelled = name not in self.others
+            bodies.append(Body(f"{name}#{number}", name, at, turn, fixed=True, labelled=labelled))
             corners.append(apply_transform(transform(at, turn), self.library[name].mesh.vertices))
         points = np.vstack(corners)
         width, depth = np.maximum(params["table_size"], 2 * np.abs(points).max(axis=0)[:2])
@@ -89,6 +96,12 @@ class Planar(PopulatedFamily):
             bodies=(*around, *bodies, *self.population.bodies(params)),
             regions=(region_above(points),),
         )
+
+    def _other(self, rng: np.random.Generator) -> str:
+        """Return the plates' back, if they have one, as often as any kind of sheet."""
+        if BACK in self.others and rng.random() < BACK_SHARE:
+            return BACK
+        return self.others[int(rng.integers(len(self.others)))]
 
 
 def _posed(name: str, plate: Plate) -> Params:

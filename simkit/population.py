@@ -195,7 +195,8 @@ class Population:
         options = self.options
         if not needs_pool(options):
             return []
-        objects = {(self.library[name].source, name) for name in self._names}
+        some = max(options.objects.support) > 0
+        objects = {(self.library[name].source, name) for name in self._names if some}
         pool = [
             name
             for name in self.library.names_of("distractors")

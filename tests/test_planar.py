@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from simkit.assets.cards import (
-    FIRST_ID,
-    GRID,
-    Sheet,
-    categorized,
-    dictionary_of,
-    fiducials,
-    plates,
-    read_sheets,
-)
+from simkit.assets.cards import FIRST_ID, GRID, dictionary_of, fiducials, plates
 from simkit.assets.color import linear_of_bytes
+from simkit.assets.sheets import Sheet, categorized, read_sheets
 from simkit.errors import AssetError, ConfigError, SimkitError
 from simkit.geometry import apply_transform, project
 from simkit.pipeline import Pipeline, Sample

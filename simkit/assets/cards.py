@@ -7,21 +7,21 @@ from +z the front image is upright; turned over about y (as a page is) the back 
 from __future__ import annotations
 
 import fnmatch
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from simkit.assets.collision import CollisionSettings
 from simkit.assets.embedded import EMBEDDED_LICENCE
 from simkit.assets.library import Library, Model
 from simkit.assets.mesh import Mesh
 from simkit.assets.parts import WHITE, Part, joined
+from simkit.assets.prints import PrintOptions, other_sheets, printings
+from simkit.assets.sheets import Sheet, categorized, read_image, read_sheets
 from simkit.assets.solid import measure
 from simkit.errors import AssetError, ConfigError, did_you_mean
 from simkit.options import setting
@@ -30,10 +30,16 @@ Float = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
 POOL = "cards"
+OTHERS = "others"
+"""Sheets that are no objects: never labelled."""
+
+OTHER_SHEETS = 30
+BACK = "back"
+"""Name of the other sheet that is a plate with nothing but the back to be seen."""
+
 FIRST_ID = 100_001
 """The plates' obj_ids and category_ids count from here, so that they clash with no other model's."""
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 CORNER_STEPS = 6
 """Edges that a rounded corner is made of."""
 
@@ -48,7 +54,7 @@ GAP = 0.25
 
 
 @dataclass
-class SheetOptions:
+class SheetOptions(PrintOptions):
     """What is printed on plates."""
 
     images: str = setting("", help="folder of the plates' fronts (PNG, JPEG); '': ArUco markers")
@@ -92,22 +98,21 @@ def plate_library(options: SheetOptions) -> Library:
             options.dictionary, options.markers, options.marker_size, options.marker_depth
         )
     sheets = categorized(sheets, options.category_pattern, options.category_names)
-    return plates(sheets, None if back is None else read_image(back), options.include, licence)
+    behind = None if back is None else read_image(back)
+    pool = plates(printings(sheets, options), behind, options.include, licence)
+    return pool if max(options.others.support) == 0 else pool.merged(_others(options, behind))
 
 
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """What is printed on one plate: a name, its category, and the front image (H, W, 3) sRGB.
-
-    `size` is width, height and thickness [m], `radius` that of the corners [m].
-    """
-
-    name: str
-    category: str
-    front: Bytes
-    size: tuple[float, float, float]
-    radius: float = 0.0
-    source: str = "embedded"
+def _others(options: SheetOptions, back: Bytes | None) -> Library:
+    """Return the pool `OTHERS`: paper, text, patterns, and the plates' own back if they have one."""
+    width, height, thickness = options.plate_size
+    sheets = other_sheets(OTHER_SHEETS, options.other_size, thickness)
+    if back is not None:
+        size = width, height, thickness
+        sheets.append(Sheet(BACK, OTHERS, back, size, options.corner_radius))
+    made = plates(sheets, back).values()
+    models = [replace(model, obj_id=0, category_id=0, pool=OTHERS) for model in made]
+    return Library(models, collision=CollisionSettings("convex_hull"))
 
 
 def _back_of(options: SheetOptions) -> Path | None:
@@ -216,99 +221,6 @@ def outline(width: float, height: float, radius: float) -> Float:
         arc = radius * np.column_stack([np.cos(angle), np.sin(angle)])
         corners.append(arc + np.array([sx * x, sy * y]))
     return np.vstack(corners)
-
-
-def read_sheets(
-    folder: Path,
-    size: tuple[float, float, float],
-    radius: float = 0.0,
-    back: Path | None = None,
-    own_aspect: bool = False,
-) -> list[Sheet]:
-    """Return a sheet for each image below a folder, sorted by name; `back` itself is left out.
-
-    A sheet is named by its path without ending; its category is its sub-folder, else its name.
-
-    Args:
-        folder: with PNG or JPEG images.
-        size: width, height and thickness [m].
-        radius: of the corners [m].
-        back: image of the backs, which may lie in the folder.
-        own_aspect: the height follows from the width and each image's own aspect.
-
-    Raises:
-        AssetError: there is no such folder, no image, two of one name, or one cannot be read.
-    """
-    if not folder.is_dir():
-        raise AssetError(f"{folder}: there is no such folder (scene.images); check the path")
-    found = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in IMAGE_ENDINGS]
-    files = [p for p in found if back is None or p.resolve() != back.resolve()]
-    if not files:
-        raise AssetError(f"{folder}: has no images (scene.images); they end in {IMAGE_ENDINGS}")
-    sheets: dict[str, Sheet] = {}
-    for file in files:
-        name = file.relative_to(folder).with_suffix("").as_posix()
-        if name in sheets:
-            raise AssetError(f"{sheets[name].source} and {file}: have one name; rename one of them")
-        front = read_image(file)
-        height = size[0] * front.shape[0] / front.shape[1] if own_aspect else size[1]
-        category = file.parent.name if "/" in name else name
-        sheets[name] = Sheet(
-            name, category, front, (size[0], height, size[2]), radius, source=str(file)
-        )
-    return list(sheets.values())
-
-
-def read_image(path: Path) -> Bytes:
-    """Return an image (H, W, 3) uint8 sRGB, what is transparent over white; else `AssetError`."""
-    try:
-        with Image.open(path) as image:
-            whole = image.convert("RGBA")
-            paper = Image.new("RGBA", whole.size, (255, 255, 255, 255))
-            flat = Image.alpha_composite(paper, whole).convert("RGB")
-            return np.ascontiguousarray(np.asarray(flat, dtype=np.uint8))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise AssetError(
-            f"{path}: the image cannot be read ({error}); export it as PNG or JPEG"
-        ) from None
-
-
-def categorized(
-    sheets: Iterable[Sheet], pattern: str, names: Mapping[str, str] | None = None
-) -> list[Sheet]:
-    """Return the sheets with the categories that their names tell.
-
-    Args:
-        sheets: any.
-        pattern: regular expression with one group, searched for in each sheet's name; "" leaves the
-            categories as they are.
-        names: what a group's text stands for; empty takes the text itself.
-
-    Raises:
-        AssetError: a name does not match, or `names` lacks what it tells.
-    """
-    changed = []
-    for sheet in sheets:
-        category = sheet.category
-        if pattern:
-            match = re.search(pattern, sheet.name)
-            if match is None or match.group(1) is None:
-                raise AssetError(
-                    f"{sheet.source}: its name '{sheet.name}' does not match "
-                    f"scene.category_pattern '{pattern}'; mend the pattern, or move the file away"
-                )
-            category = match.group(1)
-        if names:
-            if category not in names:
-                allowed = did_you_mean(category, names)
-                raise AssetError(
-                    f"scene.category_names: lacks '{category}' of {sheet.source}; {allowed}"
-                )
-            category = names[category]
-        changed.append(
-            Sheet(sheet.name, category, sheet.front, sheet.size, sheet.radius, sheet.source)
-        )
-    return changed
 
 
 def fiducials(dictionary: str, count: int, side: float, thickness: float) -> list[Sheet]:
