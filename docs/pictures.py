@@ -1,15 +1,21 @@
 """Make the pictures of the documentation: ``python docs/pictures.py``.
 
-``docs/images/backends.png`` shows the same scenes in every renderer that works here, side by side.
+``docs/images/backends.png`` shows the same scenes in every renderer that works here, side by side;
+``docs/images/report.jpg`` (``--only report``) the top of a report with made-up figures, as Chromium
+draws it.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
+from made_up_evaluation import made_up_evaluation
 from numpy.typing import NDArray
 
 from simkit import registry
@@ -18,6 +24,7 @@ from simkit.assets.library import Library, load_library
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import primitives
 from simkit.errors import SimkitError
+from simkit.evaluate.report import write_report
 from simkit.geometry import look_at, quaternion_of
 from simkit.options import build
 from simkit.scene import (
@@ -36,6 +43,8 @@ IMAGES = Path(__file__).parent / "images"
 SIZE = (640, 480)
 SHOWN = (280, 210)
 """Size of a picture on the sheet [px]."""
+REPORT_SIZE = (1440, 1640)
+"""Of the browser's window [px]."""
 
 SUN = vec3(np.array([0.45, 0.3, 0.84]) / np.linalg.norm([0.45, 0.3, 0.84]))
 LIGHTS: dict[str, tuple[tuple[Light, ...], Environment | None, float]] = {
@@ -61,21 +70,49 @@ LIGHTS: dict[str, tuple[tuple[Light, ...], Environment | None, float]] = {
 
 
 def main() -> None:
-    """Write the sheet."""
+    """Write the pictures that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, help="a BOP models folder to add as a fourth row")
     parser.add_argument("--backends", nargs="*", default=["embree", "gl", "bullet"])
-    parser.add_argument("--out", type=Path, default=IMAGES / "backends.png")
+    parser.add_argument("--only", choices=["backends", "report"], default="backends")
+    parser.add_argument("--out", type=Path, help="file to write, instead of the one in docs/images")
     options = parser.parse_args()
+    if options.only == "report":
+        return _report(options.out or IMAGES / "report.jpg")
+    out = options.out or IMAGES / "backends.png"
     scenes = [(name, *_parts(name)) for name in LIGHTS]
     if options.models:
         scenes.append(("LM-O, sky", *_bop(options.models)))
     columns = [_column(backend, scenes) for backend in options.backends]
     sheet = np.concatenate([column for column in columns if column is not None], axis=1)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    _save(out, sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
-    cv2.imwrite(str(options.out), sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    print(f"{options.out}: {options.out.stat().st_size / 1024:.0f} kB")
+
+def _report(out: Path) -> None:
+    """Write the top of a report, as a browser without a window draws it."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("the picture of the report needs chromium")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        page = write_report(made_up_evaluation(folder), folder)
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+                 "--disable-background-networking", "--disable-component-update",
+                 "--hide-scrollbars", "--virtual-time-budget=20000",
+                 f"--user-data-dir={folder / 'profile'}"]  # fmt: skip
+        size = ",".join(str(side) for side in REPORT_SIZE)
+        picture = folder / "report.png"
+        subprocess.run(
+            [browser, *flags, f"--window-size={size}", f"--screenshot={picture}", page.as_uri()],
+            check=True, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        _save(out, cv2.imread(str(picture)), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _save(path: Path, image: NDArray[np.uint8], settings: list[int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image, settings)
+    print(f"{path}: {path.stat().st_size / 1024:.0f} kB")
 
 
 def _column(backend: str, scenes: list[tuple[str, Scene, Library]]) -> NDArray[np.uint8] | None:
