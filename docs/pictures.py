@@ -1,6 +1,7 @@
 """Make the pictures of the documentation: ``python docs/pictures.py``.
 
 ``docs/images/backends.png`` shows the same scenes in every renderer that works here, side by side;
+``docs/images/labels.png`` (``--only labels``) a panel for each label of one image;
 ``docs/images/report.jpg`` (``--only report``) the top of a report with made-up figures, as Chromium
 draws it.
 """
@@ -27,6 +28,7 @@ from simkit.errors import SimkitError
 from simkit.evaluate.report import write_report
 from simkit.geometry import look_at, quaternion_of
 from simkit.options import build
+from simkit.preview import label_sheets
 from simkit.scene import (
     Body,
     Camera,
@@ -43,6 +45,8 @@ IMAGES = Path(__file__).parent / "images"
 SIZE = (640, 480)
 SHOWN = (280, 210)
 """Size of a picture on the sheet [px]."""
+LABELS_WIDTH = 1440
+"""Of the sheet of labels [px]."""
 REPORT_SIZE = (1440, 1640)
 """Of the browser's window [px]."""
 
@@ -74,11 +78,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, help="a BOP models folder to add as a fourth row")
     parser.add_argument("--backends", nargs="*", default=["embree", "gl", "bullet"])
-    parser.add_argument("--only", choices=["backends", "report"], default="backends")
+    parser.add_argument("--only", choices=["backends", "labels", "report"], default="backends")
     parser.add_argument("--out", type=Path, help="file to write, instead of the one in docs/images")
     options = parser.parse_args()
     if options.only == "report":
         return _report(options.out or IMAGES / "report.jpg")
+    if options.only == "labels":
+        return _labels(options.out or IMAGES / "labels.png")
     out = options.out or IMAGES / "backends.png"
     scenes = [(name, *_parts(name)) for name in LIGHTS]
     if options.models:
@@ -86,6 +92,20 @@ def main() -> None:
     columns = [_column(backend, scenes) for backend in options.backends]
     sheet = np.concatenate([column for column in columns if column is not None], axis=1)
     _save(out, sheet, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def _labels(out: Path) -> None:
+    """Write all labels of the middle one of three frames of things on a belt, seen by two eyes."""
+    example = Path(__file__).parents[1] / "examples" / "conveyor.yaml"
+    overrides = [
+        "render.backend=embree", "frames_per_view=3", "sensors.stereo={}", "seed=12",
+        "randomizers.camera.width=200", "randomizers.camera.height=150",
+        "randomizers.camera.distance=[0.45,0.55]", "scene.objects=24", "scene.belt_length=2.0",
+    ]  # fmt: skip
+    sheet = label_sheets(str(example), ["all"], overrides, n=2, columns=5)[1]
+    height = round(sheet.shape[0] * LABELS_WIDTH / sheet.shape[1])
+    small = cv2.resize(sheet, (LABELS_WIDTH, height), interpolation=cv2.INTER_AREA)
+    _save(out, small[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def _report(out: Path) -> None:

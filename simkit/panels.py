@@ -44,6 +44,12 @@ WHITE: Color = (255, 255, 255)
 NEAR_ZERO = 1e-3
 """Motion below this is none [mm]."""
 
+SHADES = (1.0, 0.45, 0.7, 0.25)
+"""Of an instance's colour, for its parts in turn."""
+
+NAMED_PART = 0.001
+"""A part that covers less of the picture is drawn without its name."""
+
 TURN_DEG = 55.0
 """From where the camera is to where a point cloud is drawn from, about the vertical."""
 
@@ -162,6 +168,7 @@ CAPTIONS = {
     "bbox_loose": "bbox_loose (around bbox_3d)",
     "obb_visib": "obb_visib (oriented)",
     "mask": "mask (amodal)",
+    "part_map": "part_map (named parts)",
     "depth": "depth (along z)",
     "normal": "normal (camera frame)",
     "point_cloud": "point_cloud, seen from the side",
@@ -246,6 +253,42 @@ def _map(labelled: Labelled, name: str) -> Pixels:
         image[ids == number] = (grey, grey, grey) if is_stuff else instance_color(place)
         entries.append((named.get(number, str(number)), ids == number))
     return _named(_zoomed(image, labelled.zoom), entries, labelled.zoom)
+
+
+@panel("part_map")
+def _part_map(labelled: Labelled, name: str) -> Pixels:
+    """Draw shades of each instance's colour, one a part, and the names of those large enough."""
+    ids, values = np.asarray(labelled.values[name]).astype(np.int64), labelled.values
+    image = np.zeros((*ids.shape, 3), dtype=np.uint8)
+    owner_of = np.asarray(values.get("instance_map", ids > 0)).astype(np.int64)
+    owners = [one["instance_id"] for one in values.get("identity", [])]
+    entries = []
+    for owner in (int(one) for one in np.unique(owner_of) if one > 0):
+        place = owners.index(owner) if owner in owners else 0
+        for shade, number in enumerate(np.unique(ids[(owner_of == owner) & (ids > 0)]).tolist()):
+            region = (owner_of == owner) & (ids == number)
+            image[region] = np.array(instance_color(place)) * SHADES[shade % len(SHADES)]
+            entries.append((_part_name(values, place, number), region))
+    large = [(text, region) for text, region in entries if region.sum() > NAMED_PART * ids.size]
+    return _named(_zoomed(image, labelled.zoom), large, labelled.zoom)
+
+
+def _part_name(values: Values, place: int, number: int) -> str:
+    listed = values.get("parts", [])
+    if not listed:
+        return str(number)
+    known = {one["part_id"]: one["name"] for each in listed for one in each["parts"]}
+    known |= {one["part_id"]: one["name"] for one in listed[place]["parts"]}
+    return str(known.get(number, number))
+
+
+@panel("parts")
+def _parts(labelled: Labelled, name: str) -> Pixels:
+    lines = []
+    for who, one in zip(labelled.names, labelled.values[name], strict=True):
+        counts = ", ".join(f"{part['name']} {part['px']} px" for part in one["parts"])
+        lines.append(f"{who} ({one['whole']}): {counts}")
+    return _text(labelled, lines)
 
 
 @panel("depth", "ray_distance")

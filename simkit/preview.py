@@ -113,6 +113,7 @@ def _with_help(names: list[str]) -> list[str]:
     more = ["identity", "depth"]
     states = [f"{name}_state" for name in names]
     more += [name for name in states if name in registry.names("annotators")]
+    more += ["parts", "instance_map"] if "part_map" in names else []
     return list(dict.fromkeys([*names, *more]))
 
 

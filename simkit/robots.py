@@ -18,6 +18,7 @@ from simkit.assets.collision import CollisionSettings
 from simkit.assets.joints import LinkTree
 from simkit.assets.library import Library, Model
 from simkit.assets.mesh import Mesh
+from simkit.assets.named_parts import NamedParts
 from simkit.assets.parts import Part, joined
 from simkit.assets.solid import measure
 from simkit.assets.urdf import read_links, read_tree
@@ -59,7 +60,7 @@ def robot_library(robot: str) -> Library:
     """Return the links of a robot (see `urdf_of`) as models, numbered from `FIRST_ID` in file order."""
     name, path = urdf_of(robot)
     _, parts, notes = read_links(path)
-    models = []
+    models, links = [], tuple(parts)
     for number, (link, seen) in enumerate(parts.items()):
         mesh = joined(_by_look(seen))
         solid = measure(mesh)
@@ -77,6 +78,7 @@ def robot_library(robot: str) -> Library:
                 licence=LICENCES.get(robot, ""),
                 source=str(path),
                 pool=POOL,
+                parts=NamedParts(links, np.full(len(mesh.faces), number, np.uint16), name),
             )
         )
     return Library(models, notes, CollisionSettings("convex_hull"))

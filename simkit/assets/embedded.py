@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simkit.assets.named_parts import named
 from simkit.assets.painting import painted, plain
 from simkit.assets.parts import Part
 from simkit.assets.shapes import (
@@ -93,7 +94,8 @@ def _hex_bolt() -> Part:
     profile += [(chamfered, length + 0.0067), (0.0066, length + 0.0067), (0.0062, length + 0.0063)]
     profile += [(0.0, length + 0.0063)]
     vertices, faces, _ = closed(lofted(polar_rings(angles, profile)))
-    return plain(vertices, faces, STEEL)
+    is_head = vertices[faces][..., 2].mean(axis=1) >= length
+    return named(plain(vertices, faces, STEEL), "shank", "head", of_face=is_head)
 
 
 def _flange() -> Part:
@@ -116,7 +118,10 @@ def _flange() -> Part:
     bare = lofted(polar_rings(angles, [*lip, *bored[1:]]))
     vertices, faces, owner = closed(*top, *bottom, rim, hub, bare, *walls)
     first_bare = 2 * sectors + 2
-    return painted(vertices, faces, (owner >= first_bare).astype(np.int64), (RED_OXIDE, MACHINED))
+    is_bare = (owner >= first_bare).astype(np.int64)
+    is_hub = (owner == first_bare - 1) | (owner == first_bare)
+    part = painted(vertices, faces, is_bare, (RED_OXIDE, MACHINED))
+    return named(part, "plate", "hub", of_face=is_hub)
 
 
 def _flange_sector(
@@ -233,7 +238,8 @@ def _spur_gear() -> Part:
     body = turned(lofted(polar_rings(angles, nylon)))
     bush = turned(lofted(polar_rings(angles, steel)))
     vertices, faces, owner = closed(body, bush)
-    return painted(vertices, faces, owner, (GREEN, STEEL))
+    part = painted(vertices, faces, owner, (GREEN, STEEL))
+    return named(part, "rim", "bush", of_face=owner)
 
 
 def _gear_outline(teeth: int, module: float) -> tuple[Float, Float]:

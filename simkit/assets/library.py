@@ -13,11 +13,14 @@ from simkit.assets.collision import CollisionSettings, convex_parts
 from simkit.assets.embedded_points import embedded_keypoints
 from simkit.assets.keypoints import Keypoints, read_keypoints
 from simkit.assets.mesh import Mesh
+from simkit.assets.named_parts import NamedParts
 from simkit.assets.options import UNITS, ModelOptions
 from simkit.assets.solid import measure
 from simkit.assets.sources import EMBEDDED, Entry, find_entries, read_entry
 from simkit.errors import AssetError, did_you_mean
 from simkit.scene import Vec3
+
+MOST_PARTS = 65_535
 
 Matrix4 = tuple[tuple[float, ...], ...]
 
@@ -44,6 +47,7 @@ class Model:
         source: path of the file, or "embedded".
         keypoints: (name, (x, y, z) [m] in the model frame), see `simkit.assets.keypoints`.
         pool: what it is for: ``objects`` of the config, ``distractors``, or a family's own.
+        parts: which named part each face is of; None: the model is of one piece.
     """
 
     name: str
@@ -61,6 +65,17 @@ class Model:
     source: str = "embedded"
     pool: str = "objects"
     keypoints: Keypoints = ()
+    parts: NamedParts | None = None
+
+    @property
+    def whole(self) -> str:
+        """What its parts are parts of: its category, or the robot whose link it is."""
+        return self.category if self.parts is None else self.parts.whole or self.category
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Names of the parts of `whole`; a model of one piece is one part, named as its category."""
+        return (self.category,) if self.parts is None else self.parts.names
 
 
 class Library(Mapping[str, Model]):
@@ -87,6 +102,7 @@ class Library(Mapping[str, Model]):
         self._models = {model.name: model for model in models}
         self._settings = dict.fromkeys(self._models, collision or CollisionSettings())
         self._hulls: dict[str, list[NDArray[np.float64]]] = {}
+        self._part_ids: dict[tuple[str, str], int] = {}
         self.warnings: tuple[str, ...] = tuple(warnings)
 
     def __getitem__(self, name: str) -> Model:
@@ -120,6 +136,36 @@ class Library(Mapping[str, Model]):
         """Return the names of the labelled categories by id, sorted by id."""
         pairs = {(m.category_id, m.category) for m in self.values() if m.category_id > 0}
         return dict(sorted(pairs))
+
+    def keypoint_names(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the named points by labelled category, of those that have some."""
+        found: dict[str, dict[str, None]] = {}
+        for model in self.values():
+            if model.obj_id > 0 and model.keypoints:
+                names = [name for name, _ in model.keypoints]
+                found.setdefault(model.category, {}).update(dict.fromkeys(names))
+        return {category: tuple(names) for category, names in found.items()}
+
+    def part_ids(self, name: str) -> tuple[int, ...]:
+        """Return the ids of a model's `part_names`, >= 1, counted over all labelled models in order.
+
+        Models with the same `whole` share the ids of parts of the same name.
+
+        Raises:
+            AssetError: there are more than `MOST_PARTS`.
+        """
+        if not self._part_ids:
+            pairs = [
+                (m.whole, part) for m in self.values() if m.obj_id > 0 for part in m.part_names
+            ]
+            self._part_ids = {pair: k for k, pair in enumerate(dict.fromkeys(pairs), start=1)}
+            if len(self._part_ids) > MOST_PARTS:
+                raise AssetError(
+                    f"models: have {len(self._part_ids)} named parts; part_map holds {MOST_PARTS}; "
+                    "use fewer with models.include"
+                )
+        model = self[name]
+        return tuple(self._part_ids[model.whole, part] for part in model.part_names)
 
     def collision(self, name: str) -> list[NDArray[np.float64]]:
         """Return convex hulls that cover a model, as vertices (V, 3) [m] in the model frame.
@@ -174,7 +220,7 @@ def load_library(options: ModelOptions) -> Library:
 def _model(
     entry: Entry, options: ModelOptions, categories: dict[str, int]
 ) -> tuple[Model, list[str]]:
-    mesh, notes = read_entry(entry, options)
+    mesh, parts, notes = read_entry(entry, options)
     solid = measure(mesh)
     if not solid.watertight:
         line = f"{entry.source}: is not watertight; volume and mass are those of its convex hull"
@@ -198,6 +244,7 @@ def _model(
         symmetries_continuous=entry.symmetries_continuous,
         licence=options.licence or entry.licence,
         source=entry.source,
+        parts=parts,
     )
     return model, notes
 

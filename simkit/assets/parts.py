@@ -32,6 +32,8 @@ class Part:
         texture: (H, W, 3) uint8 sRGB, row 0 is v = 1.
         vertex_colors: (V, 3) uint8 sRGB; None where there is a texture.
         base_color: linear RGB that multiplies the texture or the vertex colours.
+        names: of the parts of the model that its faces are of; none: not known.
+        of_face: (F,) int64, the place in `names` of each face; None: all the first.
     """
 
     vertices: Float
@@ -41,6 +43,8 @@ class Part:
     texture: Bytes | None = None
     vertex_colors: Bytes | None = None
     base_color: Vec3 = WHITE
+    names: tuple[str, ...] = ()
+    of_face: Int | None = None
 
     def take(self, old: Int, faces: Int, normals: Float | None) -> Part:
         """Return this part with vertices `old` (N,) in place of its own, and new faces, normals."""

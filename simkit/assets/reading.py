@@ -17,6 +17,8 @@ import trimesh
 from numpy.typing import NDArray
 
 from simkit.assets.color import srgb_bytes, srgb_to_linear
+from simkit.assets.named_parts import named
+from simkit.assets.obj_parts import read_obj_parts
 from simkit.assets.parts import WHITE, Part, moved
 from simkit.assets.references import check_references
 from simkit.errors import AssetError
@@ -53,9 +55,16 @@ def read_parts(path: Path, colored: bool = False) -> tuple[list[Part], list[str]
         _check_stl(path)
     notes = check_references(path, colored)
     parts: list[Part] = []
-    for T, mesh in _meshes(path):
+    meshes = _meshes(path)
+    obj = read_obj_parts(path) if path.suffix.lower() == ".obj" else None
+    for T, name, mesh in meshes:
         part, remarks = _part(path, mesh)
         notes += remarks
+        if obj is not None:
+            of_face = obj.of_faces(part.vertices, part.faces)
+            part = named(part, *obj.names, "", of_face=of_face % (len(obj.names) + 1))
+        elif path.suffix.lower() != ".obj":
+            part = named(part, name)
         if len(part.faces):
             parts.append(moved(part, T))
     if not parts:
@@ -81,16 +90,18 @@ def _check_stl(path: Path) -> None:
         )
 
 
-def _meshes(path: Path) -> list[tuple[NDArray[np.float64], trimesh.Trimesh]]:
-    """Return (pose in the file's frame, mesh) of all that the file shows, ordered by node name."""
+def _meshes(path: Path) -> list[tuple[NDArray[np.float64], str, trimesh.Trimesh]]:
+    """Return (pose in the file's frame, name, mesh) of all that the file shows, ordered by node."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scene = trimesh.load_scene(path, process=False)
-            nodes = [scene.graph[name] for name in sorted(scene.graph.nodes_geometry)]
-            shown = [(np.asarray(T), scene.geometry[geometry]) for T, geometry in nodes]
-            meshes = [(T, mesh) for T, mesh in shown if isinstance(mesh, trimesh.Trimesh)]
-            return [(T, mesh) for T, mesh in meshes if len(mesh.faces)]
+            return [
+                (np.asarray(scene.graph[node][0]), name, scene.geometry[geometry])
+                for node, name, geometry in _named_nodes(scene)
+                if isinstance(scene.geometry[geometry], trimesh.Trimesh)
+                and len(scene.geometry[geometry].faces)
+            ]
     except AssetError:
         raise
     except Exception as error:  # trimesh's parsers let any kind of error through
@@ -99,6 +110,29 @@ def _meshes(path: Path) -> list[tuple[NDArray[np.float64], trimesh.Trimesh]]:
             f"{path}: cannot be read, damaged or truncated ({reason}); "
             "copy or export the file again"
         ) from None
+
+
+def _named_nodes(scene: trimesh.Scene) -> list[tuple[str, str, str]]:
+    """Return (node, name of what it shows, geometry) of the nodes that show something, sorted.
+
+    The name is the node's; of a glTF mesh of several primitives, for which trimesh makes nodes with
+    names by chance, the mesh's node's. Of one mesh alone each primitive has its material's name.
+    """
+    found = []
+    for node in scene.graph.nodes_geometry:
+        geometry = scene.graph[node][1]
+        is_primitive = scene.geometry[geometry].metadata.get("from_gltf_primitive", False)
+        owner = scene.graph.transforms.parents[node] if is_primitive else node
+        found.append((str(owner), str(geometry), str(node)))
+    found.sort()
+    if len({owner for owner, _, _ in found}) > 1:
+        return [(node, owner, geometry) for owner, geometry, node in found]
+    names = [_material_name(scene.geometry[geometry]) or geometry for _, geometry, _ in found]
+    return [(node, name, geo) for (_, geo, node), name in zip(found, names, strict=True)]
+
+
+def _material_name(mesh: Any) -> str:
+    return str(getattr(getattr(mesh.visual, "material", None), "name", None) or "")
 
 
 def _part(path: Path, mesh: trimesh.Trimesh) -> tuple[Part, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from simkit.assets.bop import BopInfo, read_models_info
 from simkit.assets.embedded import EMBEDDED_LICENCE, embedded_part_names, embedded_parts
 from simkit.assets.mesh import Mesh
+from simkit.assets.named_parts import NamedParts, named_parts
 from simkit.assets.options import KINDS, UNITS, ModelOptions
 from simkit.assets.parts import joined
 from simkit.assets.reading import ENDINGS, read_parts
@@ -56,14 +57,15 @@ def find_entries(options: ModelOptions) -> list[Entry]:
     return _file_entries(Path(options.source), endings, options)
 
 
-def read_entry(entry: Entry, options: ModelOptions) -> tuple[Mesh, list[str]]:
-    """Return the model's mesh in metres, and remarks about it.
+def read_entry(entry: Entry, options: ModelOptions) -> tuple[Mesh, NamedParts | None, list[str]]:
+    """Return the model's mesh in metres, its named parts if it has several, and remarks about it.
 
     Raises:
         AssetError: its file cannot be used.
     """
     if entry.source == EMBEDDED:
-        return joined(embedded_parts(entry.name)), []
+        parts = embedded_parts(entry.name)
+        return joined(parts), named_parts(parts), []
     path = Path(entry.source)
     if not path.is_file():
         raise AssetError(f"{path}: the file is not there, though {MODELS_INFO} has an entry for it")
@@ -74,7 +76,7 @@ def read_entry(entry: Entry, options: ModelOptions) -> tuple[Mesh, list[str]]:
     scale = UNITS[entry.unit]
     parts, more = check_parts(entry.source, parts, scale, options)
     try:
-        return joined(parts, scale), notes + more
+        return joined(parts, scale), named_parts(parts), notes + more
     except ValueError as error:
         raise AssetError(f"{path}: {error}") from None
 

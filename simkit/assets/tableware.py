@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simkit.assets.named_parts import named
 from simkit.assets.normals import creased
 from simkit.assets.painting import painted
 from simkit.assets.parts import Part
@@ -42,7 +43,8 @@ def mug() -> Part:
     within = lofted(polar_rings(angles, [*lip[1:], *inside, *floor]))
     pieces = [outside, _wall_with_gaps(wall_rings), rim, _handle(wall_rings), within]
     vertices, faces, owner = closed(*pieces)
-    return painted(vertices, faces, (owner == 4).astype(np.int64), (TEAL, CREAM))
+    part = painted(vertices, faces, (owner == 4).astype(np.int64), (TEAL, CREAM))
+    return named(part, "body", "handle", of_face=owner == 3)
 
 
 def _wall_with_gaps(rings: Float) -> Float:

@@ -12,6 +12,7 @@ the visual's material. ``rgba`` is sRGB, as viewers show it.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from scipy.spatial.transform import Rotation
 
 from simkit.assets.color import srgb_to_linear
 from simkit.assets.joints import MOVING, Joint, LinkTree
+from simkit.assets.named_parts import named
 from simkit.assets.parts import Part, moved
 from simkit.assets.reading import GREY, read_parts
 from simkit.errors import AssetError
@@ -43,6 +45,8 @@ class _Robot:
 def read_urdf(path: Path) -> tuple[list[Part], list[str]]:
     """Return the parts of all links [m] in the frame of the root link, and remarks.
 
+    Where several links are seen, their names are those of the parts.
+
     A file without visuals gives its collision shapes instead, with a remark.
 
     Raises:
@@ -57,7 +61,7 @@ def read_urdf(path: Path) -> tuple[list[Part], list[str]]:
             for shape in link.findall(tag)
         ]
         if shapes:
-            return _read_shapes(robot, shapes, tag)
+            return _read_shapes(robot, shapes, tag, _links_by_shape(robot, tag))
     raise AssetError(f"{path}: no link has a <visual> or <collision>; add one")
 
 
@@ -86,8 +90,18 @@ def read_links(path: Path) -> tuple[LinkTree, dict[str, list[Part]], list[str]]:
     return tree, parts, notes
 
 
+def _links_by_shape(robot: _Robot, tag: str) -> dict[ET.Element, str]:
+    """Return the link of each shape; nothing if they are all of one."""
+    links = robot.root.findall("link")
+    owners = {shape: link.get("name", "") for link in links for shape in link.findall(tag)}
+    return owners if len(set(owners.values())) > 1 else {}
+
+
 def _read_shapes(
-    robot: _Robot, shapes: list[tuple[Float, ET.Element]], tag: str
+    robot: _Robot,
+    shapes: list[tuple[Float, ET.Element]],
+    tag: str,
+    owners: Mapping[ET.Element, str] | None = None,
 ) -> tuple[list[Part], list[str]]:
     parts: list[Part] = []
     faults: list[str] = []
@@ -98,6 +112,8 @@ def _read_shapes(
         except AssetError as error:
             faults.append(str(error))
             continue
+        if owners:
+            read = [named(part, owners[shape]) for part in read]
         T = T_root_link @ _origin(robot, shape)
         parts += [moved(part, T) for part in read]
         notes += remarks

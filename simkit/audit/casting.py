@@ -34,6 +34,7 @@ class Sight:
 
     Attributes:
         ids: (H, W) place of the body plus one; 0 nothing, -1 no ray goes there.
+        faces: (H, W) the face of that body's model; -1 nothing.
         depth: (H, W) [m], as the depth image should have it; 0 where nothing is.
         points: (H, W, 3) [m, camera frame]; 0 where nothing is.
         flat: (H, W, 3) unit normals of the faces, towards the camera; 0 where nothing is.
@@ -41,6 +42,7 @@ class Sight:
     """
 
     ids: NDArray[np.int64]
+    faces: NDArray[np.int64]
     depth: Float
     points: Float
     flat: Float
@@ -62,6 +64,7 @@ def look(bodies: list[Placed], lens: Lens) -> Sight:
     if lens.model == FISHEYE:
         ways = unit(ways)
     ids = np.where(np.isnan(rays[:, 0]), -1, 0).astype(np.int64)
+    faces = np.full(len(rays), -1, dtype=np.int64)
     along, flat, smooth = np.zeros(len(rays)), np.zeros((len(rays), 3)), np.zeros((len(rays), 3))
     placed = [body.points(body.shape.vertices) for body in bodies]
     meshes = [(v, body.shape.faces) for v, body in zip(placed, bodies, strict=True)]
@@ -82,14 +85,16 @@ def look(bodies: list[Placed], lens: Lens) -> Sight:
         bent = n[face[:, 0]] * (1 - u - v) + n[face[:, 1]] * u + n[face[:, 2]] * v
         towards = -across * np.sign(slope)[:, None]
         facing = np.einsum("ij,ij->i", bent, towards) < 0
-        ids[mine], along[mine] = number + 1, reach
+        ids[mine], along[mine], faces[mine] = number + 1, reach, hits["primID"][mine]
         flat[mine], smooth[mine] = towards, np.where(facing[:, None], -bent, bent)
     nothing = (ids > 0) & ~(along <= lens.far)
     ids[nothing], along[nothing], flat[nothing], smooth[nothing] = 0, 0.0, 0.0, 0.0
+    faces[nothing] = -1
     points, wide = along[:, None] * ways, (*lens.size, 3)
     depth = along if lens.model == PANORAMA else points[:, 2]
     return Sight(
         ids.reshape(lens.size),
+        faces.reshape(lens.size),
         depth.reshape(lens.size),
         points.reshape(wide),
         unit(flat).reshape(wide),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,11 +76,13 @@ class Case:
 
     Attributes:
         moved: where points are in other frames, by offset; kept by the checks of motion.
+        touch: the collision shapes in the world; kept by the checks of what touches.
     """
 
     def __init__(self, image: Image, alone: Alone, depth_tolerance: float) -> None:
         self.image, self.alone, self.depth_tolerance = image, alone, depth_tolerance
         self.moved: dict[int, tuple[NDArray[np.int64], Float]] = {}
+        self.touch: Any = None
 
     @cached_property
     def sight(self) -> Sight:

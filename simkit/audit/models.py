@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, HalfspaceIntersection
 
 from simkit import registry
-from simkit.assets.library import Model
+from simkit.assets.library import Library, Model
 from simkit.assets.options import ModelOptions
 from simkit.assets.primitives import load_furnished
 from simkit.config import load_config
@@ -19,6 +20,9 @@ from simkit.errors import AssetError, ConfigError, DatasetError
 from simkit.options import build
 
 Float = NDArray[np.float64]
+SKIN = 0.001
+"""How thick the skin is that the physics engine has about each hull [m]."""
+
 RELOCATES = "models."
 """Only keys that begin so may be overridden: the models may lie elsewhere now."""
 
@@ -34,6 +38,11 @@ class Shape:
         symmetries: 4x4 transforms [m] that leave it as it is, the identity left out.
         axes: (direction, offset [m]) about which it may be turned freely.
         keypoints: (name, point [m]).
+        whole, part_names, part_ids: what its parts are of, and their names and ids.
+        part_of_face: (F,) the place of each face's part among them.
+        collision: gives its collision shapes: hulls of (V, 3) [m].
+        source: its file.
+        is_link: whether it is a robot's link.
     """
 
     name: str
@@ -47,6 +56,33 @@ class Shape:
     symmetries: tuple[Any, ...] = ()
     axes: tuple[Any, ...] = ()
     keypoints: tuple[tuple[str, tuple[float, float, float]], ...] = ()
+    whole: str = ""
+    part_names: tuple[str, ...] = ()
+    part_ids: tuple[int, ...] = ()
+    part_of_face: NDArray[np.int64] | None = None
+    collision: Callable[[], list[Float]] = list
+    source: str = ""
+    is_link: bool = False
+
+    def cores(self, scale: tuple[float, float, float]) -> list[Float]:
+        """Return the hulls (V, 3) [m] of the collision shape, scaled, without the skin about them."""
+        if scale not in self._cores:
+            self._cores[scale] = [_core(hull * np.array(scale)) for hull in self._hulls]
+        return self._cores[scale]
+
+    @cached_property
+    def _hulls(self) -> list[Float]:
+        return self.collision()
+
+    @cached_property
+    def _cores(self) -> dict[tuple[float, float, float], list[Float]]:
+        return {}
+
+    @cached_property
+    def hull(self) -> tuple[Float, Float]:
+        """Corners (H, 3) [m] of the convex hull, and the planes (F, 4) of its faces, outwards."""
+        hull = ConvexHull(self.vertices)
+        return self.vertices[hull.vertices], np.unique(hull.equations.round(12), axis=0)
 
     @cached_property
     def bounds(self) -> Float:
@@ -87,16 +123,17 @@ def models_of_dataset(description: Mapping[str, Any], overrides: Iterable[str] =
             return _shapes(_options_of_photos(config, wanted))
         made = load_config(config, wanted)
         family = registry.load("scenes", made.family)
-        shapes = _shapes(made.run.models)
         furniture = family.furnish(made.family_options, made.run.distractors)
-        return {**shapes, **{name: shape_of(model) for name, model in furniture.items()}}
+        library = load_furnished(made.run.models).merged(furniture)
+        return {name: shape_of(model, library) for name, model in library.items()}
     except AssetError as error:
         raise DatasetError(f"{error}; give models.source=FOLDER if the models have moved") from None
 
 
-def shape_of(model: Model) -> Shape:
+def shape_of(model: Model, library: Library) -> Shape:
     """Return a library's model as plain data."""
-    mesh = model.mesh
+    mesh, labelled = model.mesh, model.obj_id > 0
+    none = np.zeros(len(mesh.faces), dtype=np.int64)
     return Shape(
         name=model.name,
         obj_id=model.obj_id,
@@ -109,11 +146,32 @@ def shape_of(model: Model) -> Shape:
         symmetries=model.symmetries_discrete,
         axes=model.symmetries_continuous,
         keypoints=tuple(model.keypoints),
+        whole=model.whole,
+        part_names=model.part_names if labelled else (),
+        part_ids=library.part_ids(model.name) if labelled else (),
+        part_of_face=none if model.parts is None else model.parts.faces.astype(np.int64),
+        collision=partial(library.collision, model.name),
+        source=model.source,
+        is_link=model.parts is not None and bool(model.parts.whole),
     )
 
 
+def _core(hull: Float) -> Float:
+    """Return the corners of what is left of a hull where each face goes in by `SKIN` or as far as it can.
+
+    The physics engine has a ball of `SKIN` about these: flat faces are where they were, corners round.
+    """
+    planes = ConvexHull(hull).equations
+    middle = hull.mean(axis=0)
+    depth = -float((planes[:, :3] @ middle + planes[:, 3]).max())
+    planes[:, 3] += min(SKIN, depth / 2)
+    corners = HalfspaceIntersection(planes, middle).intersections
+    return np.asarray(corners[ConvexHull(corners).vertices])
+
+
 def _shapes(options: ModelOptions) -> Shapes:
-    return {name: shape_of(model) for name, model in load_furnished(options).items()}
+    library = load_furnished(options)
+    return {name: shape_of(model, library) for name, model in library.items()}
 
 
 def _options_of_photos(config: Mapping[str, Any], overrides: list[str]) -> ModelOptions:

@@ -17,7 +17,9 @@ def command(
         typer.Argument(metavar="[KEY=VALUE]...", help="of the format; see docs/formats.md"),
     ] = None,
     *,
-    to: Annotated[str, typer.Option(help="bop, coco, huggingface, kitti, voc, webdataset or yolo")],
+    to: Annotated[
+        str, typer.Option(help="bop, coco, huggingface, kitti, tfrecord, voc, webdataset or yolo")
+    ],
     out: Annotated[str, typer.Option("--out", "-o", help="a new folder")],
     split: Annotated[
         str, typer.Option(metavar="NAME=SHARE,...", help="e.g. train=0.9,val=0.1; all is train")

@@ -79,6 +79,7 @@ def describe(
         "licences": sorted({model["licence"] for model in models if model["licence"]}),
         "warnings": list(library.warnings),
         "models": models,
+        "keypoints": library.keypoint_names(),
     }
 
 
@@ -118,4 +119,14 @@ def _describe_model(name: str, library: Library, settles: bool) -> dict[str, Any
         "collision_hash": collision_hash(library.collision(name)) if settles else None,
         "licence": model.licence,
         "source": model.source,
+        **_parts(name, library),
     }
+
+
+def _parts(name: str, library: Library) -> dict[str, Any]:
+    """Return what a labelled model's parts are of, and their ids by name (see `part_map`)."""
+    model = library[name]
+    if model.obj_id == 0:
+        return {}
+    ids = library.part_ids(name)
+    return {"whole": model.whole, "parts": dict(zip(model.part_names, ids, strict=True))}

@@ -22,6 +22,7 @@ FORMATS = {
     "folder": "folder:BareFolder",
     "huggingface": "hub:HuggingFace",
     "kitti": "kitti:Kitti",
+    "tfrecord": "tfrecord:TfRecord",
     "voc": "voc:Voc",
     "webdataset": "webdataset_plain:PlainWebDataset",
     "yolo": "yolo:Yolo",

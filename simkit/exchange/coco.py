@@ -20,7 +20,7 @@ from pycocotools import mask as coco_mask
 from simkit.exchange.coco_reading import ReadingOptions, read_coco
 from simkit.exchange.format import About, Format, Reading, has_box
 from simkit.exchange.items import Item, Thing
-from simkit.exchange.keypoints import COCO_FLAGS, Keypoint, keypoints_of, names_by_category
+from simkit.exchange.keypoints import Keypoint, keypoints_of, names_by_category, triples_of
 from simkit.exchange.outlines import outlines
 from simkit.exchange.pictures import write_png
 from simkit.geometry import box_of_mask
@@ -205,8 +205,5 @@ def _segment(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _keypoints(points: Iterable[Keypoint]) -> dict[str, Any]:
     """Return COCO's triples x, y, v; a point outside the image is (0, 0, 0), as not labelled."""
-    values: list[float] = []
-    for point in points:
-        flag = COCO_FLAGS[point.state]
-        values += [point.x, point.y, flag] if flag else [0, 0, 0]
+    values = triples_of(points)
     return {"keypoints": values, "num_keypoints": sum(flag > 0 for flag in values[2::3])}

@@ -6,7 +6,9 @@ numbers, centre of the top left pixel at (0, 0)) and ``objects`` with a list for
 ``category`` (class from 0), ``bbox`` (``[x, y, width, height]`` [px], as COCO), ``area`` [px],
 ``iscrowd``, and of what the data set has: the other box, ``visib_fract``, ``mask_visib`` and ``mask``
 (COCO's compressed run lengths, of size ``[height, width]``), ``pose`` (``T_camera_body``, 16 numbers row
-by row [m]), ``obj_id``, ``model``, ``scale``.
+by row [m]), ``obj_id``, ``model``, ``scale``, ``keypoints`` (COCO's x, y, v, three numbers a point, the
+first pixel's centre at 0) with ``keypoint_names``, and ``obb_visib`` (x, y of the four corners [px],
+clockwise, pixels' centres at whole numbers).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from simkit.errors import ConfigError
 from simkit.exchange.format import About, Format, Reading, has_box
 from simkit.exchange.hub_reading import ReadingOptions, read_hub
 from simkit.exchange.items import Item, Thing
+from simkit.exchange.keypoints import keypoints_of, triples_of
 from simkit.options import setting
 
 ROW_GROUP = 100
@@ -73,8 +76,6 @@ class HuggingFace(Format):
                 files.add(item.split, _row(item, classes, features["objects"], options))
         finally:
             files.close()
-        if "keypoints" in about.description["config"].get("labels", ()):
-            about.notes.append("keypoints are left out; export to coco has them")
         _write_readme(folder, about)
 
     def read(self, source: Path, options: ReadingOptions) -> Reading:
@@ -157,6 +158,10 @@ def _features(about: About, options: WritingOptions) -> Any:
     objects |= {name: kind for name, kind in optional.items() if name in known}
     if "pose" in known:
         objects["scale"] = reals
+    if "keypoints" in known:
+        objects |= {"keypoints": reals, "keypoint_names": datasets.List(text)}
+    if "obb_visib" in known:
+        objects["obb_visib"] = reals
     return datasets.Features(
         {
             "image": datasets.Image(),
@@ -196,7 +201,7 @@ def _object(thing: Thing, classes: Mapping[int, int], options: WritingOptions) -
     labels, identity = thing.labels, thing.need("identity")
     box = thing.need(f"bbox_{options.box}")
     mask = thing.run_lengths(MASKS[options.box])
-    pose = labels.get("pose")
+    pose, points, around = labels.get("pose"), keypoints_of(thing), labels.get("obb_visib")
     return {
         "id": identity["instance_id"],
         "category": classes[thing.category_id],
@@ -206,6 +211,11 @@ def _object(thing: Thing, classes: Mapping[int, int], options: WritingOptions) -
         "visib_fract": thing.visib_fract,
         "pose": [value for row in pose for value in row] if pose else None,
         _other_box(options): labels.get(_other_box(options)),
+        "keypoints": None if points is None else triples_of(points),
+        "keypoint_names": None if points is None else [point.name for point in points],
+        "obb_visib": [value for corner in around["corners"] for value in corner]
+        if around
+        else None,
         **{name: _packed(thing, name) for name in MASKS.values()},
         **{name: identity.get(name) for name in IDENTITY},
     }
@@ -251,7 +261,9 @@ def _write_readme(folder: Path, about: About) -> None:
         f'```python\nfrom datasets import load_dataset\n\ndata = load_dataset("{name}")\n```',
         "`objects.bbox` is `[x, y, width, height]` in pixels, as in COCO; `objects.category` counts "
         "from 0; masks are COCO's compressed run lengths of size `[height, width]`; `objects.pose` "
-        "is the 4x4 transform from the model to the OpenCV camera, row by row, in metres.",
+        "is the 4x4 transform from the model to the OpenCV camera, row by row, in metres; "
+        "`objects.keypoints` are COCO's x, y, v, and `objects.obb_visib` the four corners of the "
+        "oriented box, x and y in turn.",
         "## Licences\n\n" + "\n".join(f"- {one}" for one in licences or ["unknown"]),
         "[DATA_CARD.md](DATA_CARD.md) says what is in it and how it was made, `provenance.json` the "
         "same for programs.",

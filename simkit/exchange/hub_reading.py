@@ -18,6 +18,8 @@ from simkit.dataset.encode import Files
 from simkit.dataset.rle import encode_mask
 from simkit.errors import DatasetError
 from simkit.exchange.format import Photo, Reading
+from simkit.exchange.keypoints import STATES, label_of_triples
+from simkit.exchange.outlines import box_of_corners
 from simkit.exchange.sources import checked_box, checked_numbers
 from simkit.options import setting
 
@@ -156,6 +158,21 @@ def _labels(
     if one.get("pose") is not None:
         pose = checked_numbers(one["pose"], 16, where, "pose")
         labels["pose"] = [pose[start : start + 4] for start in range(0, 16, 4)]
+    names = one.get("keypoint_names")
+    if names and one.get("keypoints"):
+        triples = checked_numbers(one["keypoints"], 3 * len(names), where, "keypoints")
+        if not {int(flag) for flag in triples[2::3]} <= set(STATES):
+            raise DatasetError(f"{where}: keypoints: a visibility is not in {sorted(STATES)}")
+        labels["keypoints"] = label_of_triples(names, triples)
+    elif "keypoints" in one:
+        labels["keypoints"] = []
+    if "obb_visib" in one:
+        numbers = one["obb_visib"]
+        labels["obb_visib"] = (
+            None
+            if numbers is None
+            else box_of_corners(checked_numbers(numbers, 8, where, "obb_visib"))
+        )
     return labels
 
 

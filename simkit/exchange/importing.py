@@ -16,6 +16,7 @@ from simkit.dataset.shards import FORMAT, Folder
 from simkit.errors import DatasetError
 from simkit.exchange.card import PROVENANCE
 from simkit.exchange.format import Photo, Reading
+from simkit.exchange.keypoints import keypoint_names
 from simkit.exchange.pictures import encode_picture, size_of
 from simkit.exchange.sources import read_json
 
@@ -177,5 +178,6 @@ def _describe(
         "licences": sorted(set(licences)),
         "warnings": list(reading.warnings),
         "models": reading.models,
+        "keypoints": keypoint_names(one for photo in reading.photos for one in photo.instances),
         "categories": [{"id": key, "name": name} for key, name in reading.categories.items()],
     }

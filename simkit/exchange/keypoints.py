@@ -7,7 +7,7 @@ same centre and v = 2 visible, 1 labelled but not visible, 0 not labelled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,16 @@ def keypoints_of(thing: Thing) -> list[Keypoint] | None:
     return points
 
 
+def keypoint_names(instances: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the names of the keypoints by category, of instances as ``labels.json`` has them."""
+    found: dict[str, dict[str, None]] = {}
+    for one in instances:
+        if one.get("keypoints"):
+            names = found.setdefault(one["identity"]["category"], {})
+            names.update(dict.fromkeys(point["name"] for point in one["keypoints"]))
+    return {category: list(names) for category, names in found.items()}
+
+
 def names_by_category(item: Item, known: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return the names of the keypoints by category: those `known`, and what an image adds.
 
@@ -59,6 +69,15 @@ def names_by_category(item: Item, known: Mapping[str, Sequence[str]]) -> dict[st
                 f"category '{thing.category}': {names[thing.category]}"
             )
     return names
+
+
+def triples_of(points: Iterable[Keypoint]) -> list[float]:
+    """Return COCO's flat triples x, y, v; x = y = 0 where v is 0."""
+    values: list[float] = []
+    for point in points:
+        flag = COCO_FLAGS[point.state]
+        values += [point.x, point.y, flag] if flag else [0, 0, 0]
+    return values
 
 
 def label_of_triples(names: Sequence[str], triples: Sequence[float]) -> list[dict[str, Any]]:

@@ -6,7 +6,9 @@ pixel's centre (an integer in `simkit.geometry`) is at x + 0.5.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +22,18 @@ Mask = NDArray[np.bool_]
 FINER = 2
 """Outlines run through the centres of pixels of a grid this much finer: a quarter of a pixel inside
 the mask's edge, so that filling them gives the same mask."""
+
+
+def box_of_corners(numbers: Sequence[float]) -> dict[str, Any]:
+    """Return our label ``obb_visib`` of x and y of its four corners, clockwise from its upper left."""
+    corners = np.reshape(np.asarray(numbers, dtype=np.float64), (4, 2))
+    across, down = corners[1] - corners[0], corners[2] - corners[1]
+    return {
+        "center": corners.mean(axis=0).tolist(),
+        "size": [float(np.hypot(*across)), float(np.hypot(*down))],
+        "angle_deg": math.degrees(math.atan2(across[1], across[0])),
+        "corners": corners.tolist(),
+    }
 
 
 def outlines(mask: Mask) -> list[Array]:

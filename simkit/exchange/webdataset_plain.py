@@ -2,8 +2,9 @@
 
 Files are ``SPLIT-NNNNNN.tar``. The JSON holds ``width``, ``height``, ``boxes`` (``[x, y, w, h]``
 [px]), ``labels`` (class from 0), ``categories``, and ``segmentations`` (COCO's run lengths) if the
-data set has masks; ``classes.json`` has the names. The class file holds the class of the one category
-that an image shows.
+data set has masks; ``classes.json`` has the names. ``KEY.part_map.npy`` and ``parts`` in the
+JSON are there if the data set has the label `part_map`, or `parts`. The class file holds the class of the
+one category that an image shows.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def _sample(item: Item, classes: Mapping[int, int], options: WritingOptions) -> 
     ending, data = item.picture
     sample = {"__key__": item.key, ending: data}
     if options.target == "json":
+        if "part_map.npy" in item.record.files:
+            sample["part_map.npy"] = item.record.files["part_map.npy"]
         return {**sample, "json": json.dumps(_annotations(item, classes)).encode()}
     shown = {thing.category_id for thing in item.things}
     if len(shown) != 1:
@@ -85,6 +88,8 @@ def _annotations(item: Item, classes: Mapping[int, int]) -> dict[str, Any]:
     }
     if item.run_lengths("mask_visib") is not None:
         data["segmentations"] = [_packed(thing) for thing in item.things]
+    if any("parts" in thing.labels for thing in item.things):
+        data["parts"] = [thing.need("parts") for thing in item.things]
     return data
 
 

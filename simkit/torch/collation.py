@@ -58,6 +58,9 @@ def _stacked(name: str, values: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _padded(name: str, values: list[torch.Tensor]) -> torch.Tensor:
+    if name == "keypoints":  # of data sets that do not say how many a category has
+        most = max(value.shape[1] for value in values)
+        values = [torch.nn.functional.pad(v, (0, 0, 0, most - v.shape[1])) for v in values]
     shapes = {tuple(value.shape[1:]) for value in values}
     if len(shapes) > 1:
         raise DatasetError(

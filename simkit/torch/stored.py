@@ -43,6 +43,8 @@ class Dataset(torch.utils.data.Dataset[Any]):
 
     Attributes:
         categories: names by class (``labels``), sorted by category id.
+        keypoint_names: of the points along K of ``keypoints``, by category that has some.
+        part_names: (what it is a part of, its name) by its id in ``part_map``.
         indices: (len,) int64, numbers of the images.
     """
 
@@ -70,6 +72,15 @@ class Dataset(torch.utils.data.Dataset[Any]):
         self._transform = transform
         self.categories = tuple(data.categories.values())
         self._classes = classes_of(data.categories)
+        self.keypoint_names = {
+            str(category): tuple(names)
+            for category, names in dict(description.get("keypoints") or {}).items()
+        }
+        self.part_names = {
+            int(number): (str(one["whole"]), str(name))
+            for one in description.get("models", ())
+            for name, number in one.get("parts", {}).items()
+        }
         conditions = [where] if isinstance(where, str) else list(where)
         rows = rows_where(data.index, ["status = ok", *conditions])
         if rows.num_rows == 0:
@@ -98,4 +109,5 @@ class Dataset(torch.utils.data.Dataset[Any]):
         key = self._keys[place].decode()
         row = {"index": int(self.indices[place]), "key": key, "height": height, "width": width}
         files = self._shards.read(self._shard_names[place].decode(), key, self._layout.files)
-        return self._layout.tensors(StoredSource(Record(row, files), self._images), self._classes)
+        source = StoredSource(Record(row, files), self._images)
+        return self._layout.tensors(source, self._classes, self.keypoint_names)

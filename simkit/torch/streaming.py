@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,24 @@ class StreamingDataset(torch.utils.data.IterableDataset[Any]):
         self._told = False
         self._counts = torch.zeros(MAX_WORKERS, 2, dtype=torch.int64).share_memory_()
 
-    @cached_property
+    @property
     def categories(self) -> tuple[str, ...]:
         """Names by class (``labels``), sorted by category id; loads the models."""
-        return tuple(_categories(self.config).values())
+        return self._names.categories
+
+    @property
+    def keypoint_names(self) -> dict[str, tuple[str, ...]]:
+        """Names of the points along K of ``keypoints``, by category that has some; loads the models."""
+        return self._names.keypoints
+
+    @property
+    def part_names(self) -> dict[int, tuple[str, str]]:
+        """(What it is a part of, its name) by its id in ``part_map``; loads the models."""
+        return self._names.parts
+
+    @cached_property
+    def _names(self) -> _Names:
+        return _names_of(self.config)
 
     @property
     def skipped(self) -> int:
@@ -116,8 +131,9 @@ class StreamingDataset(torch.utils.data.IterableDataset[Any]):
         before = self._done.begin
         with Pipeline(self.config) as pipeline:
             classes = classes_of(pipeline.library.categories())
+            points = pipeline.library.keypoint_names()
             for position in self._share.positions(worker, workers, self._done):
-                tensors = self._make(pipeline, classes, self._share.index(position), worker)
+                tensors = self._make(pipeline, classes, points, self._share.index(position), worker)
                 self._done.add(before, position)  # for this worker the others' are done, too
                 before = position + 1
                 if tensors is not None:
@@ -178,14 +194,19 @@ class StreamingDataset(torch.utils.data.IterableDataset[Any]):
         }
 
     def _make(
-        self, pipeline: Pipeline, classes: Mapping[int, int], index: int, worker: int
+        self,
+        pipeline: Pipeline,
+        classes: Mapping[int, int],
+        points: Mapping[str, tuple[str, ...]],
+        index: int,
+        worker: int,
     ) -> Tensors | None:
         """Return a sample's tensors; None if it is skipped."""
         run = self.config.run
         try:
             sample = pipeline(index)
             source = MadeSource(sample, self._layout.instance_annotators, run.output)
-            return self._layout.tensors(source, classes)
+            return self._layout.tensors(source, classes, points)
         except SimkitError as error:
             if run.on_error == "stop":
                 raise type(error)(f"sample {index}: {error}") from error
@@ -204,8 +225,23 @@ def _images(config: Config) -> dict[str, str]:
     return Sensors(sensors).outputs
 
 
-def _categories(config: Config) -> dict[int, str]:
-    """Return the names of the labelled categories by id, sorted by id; loads the models."""
+@dataclass(frozen=True)
+class _Names:
+    """What a config's models are called: little to send to a worker."""
+
+    categories: tuple[str, ...]
+    keypoints: dict[str, tuple[str, ...]]
+    parts: dict[int, tuple[str, str]]
+
+
+def _names_of(config: Config) -> _Names:
     family: type[SceneFamily] = registry.load("scenes", config.family)
     more = family.furnish(config.family_options, config.run.distractors)
-    return load_library(config.run.models).merged(more).categories()
+    library = load_library(config.run.models).merged(more)
+    parts = {
+        number: (model.whole, part)
+        for name, model in library.items()
+        if model.obj_id > 0
+        for part, number in zip(model.part_names, library.part_ids(name), strict=True)
+    }
+    return _Names(tuple(library.categories().values()), library.keypoint_names(), parts)

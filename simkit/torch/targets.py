@@ -2,8 +2,8 @@
 
 Boxes are those of `simkit.geometry`: pixel-inclusive, ``width = x_max - x_min + 1``. As a rectangle
 ``(x, y, x + width, y + height)`` they bound whole pixels, with the left edge of pixel column c at c and
-its right edge at c + 1: the convention of COCO and torchvision. `cam_K` has a pixel's *centre* at c: add
-0.5 to a projected point before comparing it with a box.
+its right edge at c + 1: the convention of COCO and torchvision; ``obb`` is alike. `cam_K` and keypoints
+have a pixel's *centre* at c: add 0.5 to a projected point before comparing it with a box.
 """
 
 from __future__ import annotations
@@ -56,18 +56,29 @@ TARGETS: Mapping[str, Target] = {
     "poses_canonical": Target("pose_canonical"),
     "masks": Target("mask_visib", "mask_visib", dtype=np.bool_),
     "masks_obj": Target("mask", "mask", dtype=np.bool_),
+    "obb": Target("obb_visib", key="corners"),
+    "keypoints": Target("keypoints"),
     "cam_K": Target("", "camera"),
 }
 """By name: ``boxes`` and ``masks`` of what is visible, ``*_obj`` amodal ones.
 
 Amodal boxes may leave the image. (N, 4) float32 boxes [px]; (N,) int64 ``labels``: places in
 ``dataset.categories``, from 0; (N, H, W) bool masks; (N, 4, 4) float32 ``T_camera_body`` [m] poses;
-(N, 3) ``scales`` of the model's axes; (3, 3) float32 ``cam_K`` [px]. Every array annotator (``depth``
-(H, W) [m], ``normal`` (3, H, W), ...) and every image that a sensor measures goes by its own name.
+(N, 3) ``scales`` of the model's axes; (N, 4, 2) float32 ``obb`` [px], corners of `obb_visib`,
+clockwise, in the coordinates of ``xyxy`` boxes; (N, K, 3) float32 ``keypoints``, x, y [px] and COCO's v
+(2 visible, 1 occluded, 0 outside or none: x = y = 0), see `Layout.tensors`; (3, 3) float32 ``cam_K``
+[px]. Every array annotator (``depth`` (H, W) [m], ``normal`` (3, H, W), ``part_map`` (H, W), ...) and
+every image that a sensor measures goes by its own name.
 """
 
 INSTANCE_LABELS = frozenset(TARGETS) - {"cam_K"}
 """Labels with one row an instance."""
+
+EDGE = 0.5
+"""From a pixel's centre to its right or lower edge [px]: from our labels' points to boxes'."""
+
+COCO_FLAGS = {"visible": 2, "occluded": 1, "outside": 0}
+"""COCO's v by our state."""
 
 _SHAPES = {
     "boxes": (4,),
@@ -75,6 +86,7 @@ _SHAPES = {
     "poses": (4, 4),
     "poses_canonical": (4, 4),
     "scales": (3,),
+    "obb": (4, 2),
 }
 _SIGNED = {np.dtype(np.uint16): np.int32, np.dtype(np.uint32): np.int64}
 """Torch has few operations on unsigned types."""
@@ -117,6 +129,8 @@ class Layout:
         names = [TARGETS[name].annotator if name in TARGETS else name for name in self.labels]
         if self._by_instance:
             names.append("bbox_visib")
+        if "keypoints" in self.labels:
+            names.append("identity")
         if self.min_visib_fract > 0:
             names.append("visib_fract")
         return [name for name in dict.fromkeys(names) if name and name not in self.images]
@@ -132,12 +146,19 @@ class Layout:
         stems = {TARGETS[name].file if name in TARGETS else name for name in self.labels}
         return frozenset(stems | {"rgb", "labels", "camera"})
 
-    def tensors(self, source: Source, classes: Mapping[int, int]) -> Tensors:
+    def tensors(
+        self,
+        source: Source,
+        classes: Mapping[int, int],
+        points: Mapping[str, Sequence[str]] | None = None,
+    ) -> Tensors:
         """Return a sample's tensors: ``image`` (3, H, W), ``index`` (), and the labels.
 
         Args:
             source: the sample.
             classes: places of the categories by id.
+            points: names of the keypoints by category, which say their order in the tensor; K is the
+                most of a category. Of a category that it leaves out they are in the label's order.
 
         Raises:
             DatasetError: it lacks a label; the message names it.
@@ -154,6 +175,8 @@ class Layout:
                 tensors[name] = _dense(source.array(name))
             elif TARGETS[name].dtype == np.bool_:
                 tensors[name] = torch.from_numpy(source.masks(TARGETS[name].annotator)[kept])
+            elif name == "keypoints":
+                tensors[name] = _keypoints(source, kept, points or {})
             else:
                 tensors[name] = self._column(name, source, kept, classes)
         return tensors
@@ -188,12 +211,34 @@ class Layout:
         array = array.reshape(len(kept), *_SHAPES.get(name, ())).astype(target.dtype)
         if name.startswith("boxes") and self.box_format == "xyxy":
             array[:, 2:] += array[:, :2]
+        if name == "obb":
+            array += EDGE
         return torch.from_numpy(array)
 
 
 def classes_of(categories: Mapping[int, str]) -> dict[int, int]:
     """Return the class (from 0, by id) of each category id."""
     return {number: place for place, number in enumerate(sorted(categories))}
+
+
+def _keypoints(
+    source: Source, kept: Sequence[int], points: Mapping[str, Sequence[str]]
+) -> torch.Tensor:
+    """Return x, y and v (len(kept), K, 3) float32; see `Layout.tensors`."""
+    instances = [source.instances[place] for place in kept]
+    found = [_value(source, one, "keypoints") for one in instances]
+    orders = [
+        points.get(one["identity"]["category"], [point["name"] for point in each])
+        for one, each in zip(instances, found, strict=True)
+    ]
+    most = max(map(len, [*points.values(), *orders]), default=0)
+    values = np.zeros((len(kept), most, 3), dtype=np.float32)
+    for row, each, order in zip(values, found, orders, strict=True):
+        place_of = {name: place for place, name in enumerate(order)}
+        for point in each:
+            if COCO_FLAGS[point["state"]]:
+                row[place_of[point["name"]]] = (*point["px"], COCO_FLAGS[point["state"]])
+    return torch.from_numpy(values)
 
 
 def _value(source: Source, instance: Mapping[str, Any], annotator: str) -> Any:

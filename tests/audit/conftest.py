@@ -20,11 +20,12 @@ from simkit.render.probe import probe
 
 LABELS = [
     "bbox_3d", "bbox_loose", "bbox_obj", "bbox_visib", "cam_K", "camera", "category_map",
-    "depth", "disparity", "flow_backward", "flow_backward_state", "flow_forward",
+    "contacts", "depth", "disparity", "flow_backward", "flow_backward_state", "flow_forward",
     "flow_forward_state", "identity", "instance_map", "keypoints", "mask", "mask_visib",
-    "nocs", "nocs_scale", "normal", "obb_visib", "object_coords", "occluders", "panoptic",
-    "panoptic_map", "point_cloud", "pose", "pose_canonical", "ray_distance", "relations",
-    "scene_flow_backward", "scene_flow_forward", "visib_fract", "visibility",
+    "joint_states", "nocs", "nocs_scale", "normal", "obb_visib", "object_coords", "occluders",
+    "panoptic", "panoptic_map", "part_map", "parts", "point_cloud", "pose", "pose_canonical",
+    "ray_distance", "relations", "scene_flow_backward", "scene_flow_forward", "support",
+    "visib_fract", "visibility",
 ]  # fmt: skip
 
 Files = dict[str, bytes]

@@ -12,7 +12,16 @@ from simkit.dataset.reader import Dataset, open_dataset
 from simkit.exchange import export, import_
 from simkit.labels import DEFAULT_LABELS
 
-LABELS = [*DEFAULT_LABELS, "bbox_3d", "panoptic", "panoptic_map", "keypoints"]
+LABELS = [
+    *DEFAULT_LABELS,
+    "bbox_3d",
+    "panoptic",
+    "panoptic_map",
+    "keypoints",
+    "obb_visib",
+    "part_map",
+    "parts",
+]
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,14 @@ def test_datasets_loads_it(rich: Path, loaded: Callable[..., Any]) -> None:
                 assert np.array_equal(decoded, mask)
         assert objects["area"] == [int(mask.sum()) for mask in record.mask_visib[places]]
         assert objects["bbox"] == [list(one["bbox_visib"]) for one in instances]
+        flags = {"visible": 2, "occluded": 1, "outside": 0}
+        for triples, points, one in zip(
+            objects["keypoints"], objects["keypoint_names"], instances, strict=True
+        ):
+            assert (points or []) == [point["name"] for point in one["keypoints"]]
+            assert (triples or [])[2::3] == [flags[point["state"]] for point in one["keypoints"]]
+        corners = [np.ravel(one["obb_visib"]["corners"]).tolist() for one in instances]
+        assert objects["obb_visib"] == corners
         assert np.allclose(
             np.reshape(objects["pose"], (-1, 4, 4)), [one["pose"] for one in instances], atol=0
         )
@@ -104,6 +112,7 @@ def test_there_and_back(rich: Path, exported: Export, imported: Import, box: str
     for old, new in zip(open_dataset(rich), found, strict=True):
         assert new.key == old.key
         assert np.array_equal(new.rgb, old.rgb)
+        check_points_and_oriented_boxes(old, new, box)
         places = seen(old)
         if box == "obj":
             boxes = [one["bbox_obj"] for one in old.labels["instances"]]
@@ -120,6 +129,22 @@ def test_there_and_back(rich: Path, exported: Export, imported: Import, box: str
         assert np.array_equal(new.mask, old.mask[places])
         assert new.camera["cam_K"] == old.camera["cam_K"]
     assert hidden > 0
+
+
+def check_points_and_oriented_boxes(old: Record, new: Record, box: str) -> None:
+    before = [one for one in old.labels["instances"] if one[f"bbox_{box}"] is not None]
+    for a, b in zip(before, new.labels["instances"], strict=True):
+        assert [(p["name"], p["state"]) for p in b["keypoints"]] == [
+            (p["name"], p["state"]) for p in a["keypoints"]
+        ]
+        for p, q in zip(a["keypoints"], b["keypoints"], strict=True):
+            assert q["px"] == (None if p["state"] == "outside" else p["px"])
+        if a["obb_visib"] is None:
+            assert b["obb_visib"] is None
+            continue
+        assert b["obb_visib"]["corners"] == a["obb_visib"]["corners"]
+        for name in ("center", "size", "angle_deg"):
+            assert b["obb_visib"][name] == pytest.approx(a["obb_visib"][name], abs=1e-9)
 
 
 def test_a_data_set_of_others(tmp_path: Path, imported: Import) -> None:

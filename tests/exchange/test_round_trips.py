@@ -167,6 +167,9 @@ def test_webdataset_reads_what_was_written(rich: Path, exported: Export) -> None
         assert [classes[k] for k in sample["json"]["labels"]] == categories(old, seen)
         masks = [coco_mask.decode(one) for one in sample["json"]["segmentations"]]
         assert np.array_equal(np.array(masks, dtype=bool), old.mask_visib[seen])
+        assert sample["part_map.npy"].dtype == np.uint16
+        assert np.array_equal(sample["part_map.npy"], old.array("part_map"))
+        assert sample["json"]["parts"] == values(old, "parts", seen)
     assert samples == {}
 
 

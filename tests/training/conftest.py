@@ -10,7 +10,8 @@ import pytest
 
 from simkit.labels import DEFAULT_LABELS
 
-DENSE = ("normal", "instance_map", "flow_forward")
+DENSE = ("normal", "instance_map", "part_map", "flow_forward")
+POINTS = ("keypoints", "obb_visib")
 N = 7
 
 
@@ -28,7 +29,7 @@ def config(small: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return small(
         views_per_scene=2,
         seed=4,
-        labels=[*DEFAULT_LABELS, *DENSE],
+        labels=[*DEFAULT_LABELS, *DENSE, *POINTS],
         scene={"objects": {"integer": [5, 7]}},
         randomizers={"camera": {"distance": {"uniform": [0.25, 0.35]}}},
         sensors={"stereo": {}, "time_of_flight": {}},

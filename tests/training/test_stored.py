@@ -15,6 +15,8 @@ import torch
 from torch.utils.data import DataLoader
 
 import simkit
+from simkit.assets.library import load_library
+from simkit.assets.options import ModelOptions
 from simkit.dataset.reader import Record, open_dataset
 from simkit.errors import ConfigError, DatasetError
 from simkit.geometry import box_of_mask
@@ -69,6 +71,69 @@ def test_corners_bound_whole_pixels(stored: Path) -> None:
             assert (y1, y2) == (rows.min(), rows.max() + 1)
             found += 1
     assert found > 10
+
+
+def test_keypoints_are_in_the_order_of_their_names(stored: Path) -> None:
+    """Each named point is where the pose puts it: projected here from the library's points."""
+    data = Dataset(stored, ("keypoints", "labels", "poses", "scales", "obj_ids", "cam_K"))
+    library = load_library(ModelOptions())
+    by_id = {model.obj_id: model for model in library.values()}
+    most = max(map(len, data.keypoint_names.values()))
+    states = set()
+    for sample in data:
+        assert sample["keypoints"].shape == (len(sample["labels"]), most, 3)
+        for points, label, T, scale, obj_id in zip(
+            *(sample[name] for name in ("keypoints", "labels", "poses", "scales", "obj_ids")),
+            strict=True,
+        ):
+            names = data.keypoint_names.get(data.categories[label], ())
+            places = dict(by_id[int(obj_id)].keypoints)
+            assert (points[len(names) :] == 0).all()
+            for name, (x, y, v) in zip(names, points.tolist(), strict=False):
+                states.add(v)
+                local = torch.tensor(places[name]) * scale
+                pixel = sample["cam_K"] @ (T[:3, :3] @ local + T[:3, 3])
+                if v:
+                    assert torch.allclose(torch.tensor([x, y]), pixel[:2] / pixel[2], atol=1e-2)
+                else:
+                    u, w = (pixel[:2] / pixel[2]).tolist()
+                    assert (x, y) == (0, 0)
+                    assert not (-0.5 < u < 63.5 and -0.5 < w < 47.5 and pixel[2] > 0)
+    assert states == {0.0, 1.0, 2.0}
+
+
+def test_oriented_boxes_hold_their_masks(stored: Path) -> None:
+    """Each corner of each pixel is within the four sides, which are tight; corners run clockwise."""
+    found = 0
+    for sample in Dataset(stored, ("obb", "masks", "boxes")):
+        for corners, mask, box in zip(
+            sample["obb"].double(), sample["masks"], sample["boxes"], strict=True
+        ):
+            rows, columns = np.nonzero(mask.numpy())
+            pixels = np.stack([columns, rows], axis=1)[:, None] + np.array(
+                [[0, 0], [1, 0], [0, 1], [1, 1]]
+            )
+            points = torch.from_numpy(pixels.reshape(-1, 2)).double()
+            sides = torch.roll(corners, -1, 0) - corners
+            inwards = torch.stack([-sides[:, 1], sides[:, 0]], 1)
+            inwards /= inwards.norm(dim=1, keepdim=True)
+            away = ((points[:, None] - corners) * inwards).sum(2)
+            assert away.min() > -1e-3
+            assert away.min(0).values.max() < 1e-3
+            area = sides[0].norm() * sides[1].norm()
+            x1, y1, x2, y2 = box.tolist()
+            assert area <= (x2 - x1) * (y2 - y1) + 1e-2
+            found += 1
+    assert found > 10
+
+
+def test_parts_have_names(stored: Path) -> None:
+    for record, sample in zip(open_dataset(stored), Dataset(stored, ("part_map",)), strict=True):
+        assert sample["part_map"].dtype == torch.int32
+        assert np.array_equal(sample["part_map"], record.array("part_map"))
+    names = Dataset(stored).part_names
+    assert names[8] == ("mug", "body")
+    assert names[9] == ("mug", "handle")
 
 
 def test_sensor_images(stored: Path) -> None:

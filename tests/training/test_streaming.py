@@ -22,8 +22,8 @@ from simkit.torch.progress import Done, Share
 
 EVERYTHING = (
     "boxes", "boxes_obj", "labels", "obj_ids", "instance_ids", "scales", "visib_fract", "poses",
-    "masks", "masks_obj", "cam_K", "depth", "normal", "instance_map", "flow_forward", "right",
-    "depth_sensor",
+    "masks", "masks_obj", "keypoints", "obb", "cam_K", "depth", "normal", "instance_map",
+    "part_map", "flow_forward", "right", "depth_sensor",
 )  # fmt: skip
 
 
@@ -42,6 +42,8 @@ def test_the_same_tensors_as_on_disk(stored: Path, config: dict[str, Any]) -> No
     for sample, other in zip(made, on_disk, strict=True):
         assert_same(sample, other)
     assert stream.categories == on_disk.categories
+    assert stream.keypoint_names == on_disk.keypoint_names
+    assert stream.part_names == on_disk.part_names
 
 
 def test_a_few_labels_and_jpeg_too(config: dict[str, Any], tmp_path: Path) -> None:

@@ -64,6 +64,42 @@ def panoptic(case: Case) -> Measured:
     return worst(found, 0)
 
 
+@check("part_map", "pixels whose part differs from that of the face that rays meet first, part of the "
+       "parts' rims")  # fmt: skip
+def part_map(case: Case) -> Measured:
+    stored, sight = case.image.array("part_map").astype(np.int64), case.sight
+    wanted = np.zeros(stored.shape, dtype=np.int64)
+    for number in case.image.instance_ids.tolist():
+        shape, mine = case.image.bodies[number - 1].shape, sight.ids == number
+        assert shape.part_of_face is not None
+        wanted[mine] = np.array(shape.part_ids)[shape.part_of_face[sight.faces[mine]]]
+    differ = int(((stored != wanted) & (sight.ids >= 0)).sum())
+    edges = int((wanted[:, 1:] != wanted[:, :-1]).sum() + (wanted[1:] != wanted[:-1]).sum())
+    return Measured(max(differ - FREE, 0) / max(edges, 1), SHARE)
+
+
+@check("parts", "parts whose name, id or px differ from the model and from part_map within mask_visib, "
+       "and pixels of part_map beyond the masks or without a part in them")  # fmt: skip
+def parts(case: Case) -> Measured:
+    stored, masks = case.image.array("part_map"), case.image.masks("mask_visib")
+    beyond = int(((stored > 0) != masks.any(axis=0)).sum())
+    found = [(beyond, "part_map and the masks differ")]
+    for place, (one, thing, mask) in enumerate(
+        zip(case.image.of_instances("parts"), case.things(), masks, strict=True)
+    ):
+        shape = thing.shape
+        has = [] if shape.part_of_face is None else np.unique(shape.part_of_face).tolist()
+        wanted = [
+            {"part_id": shape.part_ids[k], "name": shape.part_names[k],
+             "px": int((stored[mask] == shape.part_ids[k]).sum())}
+            for k in has
+        ]  # fmt: skip
+        wrong = abs(sum(part["px"] for part in one["parts"]) - int(mask.sum()))
+        wrong += sum(a != b for a, b in zip(one["parts"], wanted, strict=True))
+        found.append((wrong + (one["whole"] != shape.whole), f"instance {place}"))
+    return worst(found, 0)
+
+
 @check("occluders", "pixels by which who hides whom differs from mask and what rays meet first, "
        "part of the mask")  # fmt: skip
 def occluders(case: Case) -> Measured:

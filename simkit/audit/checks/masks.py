@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
-from scipy.ndimage import binary_erosion
+from numpy.typing import NDArray
 
 from simkit.audit.checking import Case, Mask, Measured, check, worst
 from simkit.audit.stored import NotApplicable
 
 FREE = 4
 """So many pixels of a mask may differ in any case: rays through corners [px]."""
+
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=np.uint8)
+SQUARE = np.ones((3, 3), dtype=np.uint8)
+"""Neighbours of a pixel: four, or eight."""
 
 SHARE = 0.15
 """Part of a silhouette's rim that may differ. A shift by a pixel moves nearly all of it."""
@@ -99,10 +104,16 @@ def _share(differ: Mask, rim: int) -> float:
 
 def _rim(mask: Mask) -> int:
     """Return the number of a mask's pixels with a neighbour outside it."""
-    return int(np.count_nonzero(mask & ~binary_erosion(mask, border_value=1)))
+    return int(np.count_nonzero(mask & ~_eroded(mask, CROSS)))
 
 
 def _band(mask: Mask) -> Mask:
     """Return the pixels that have neighbours both in and outside a mask."""
-    grown = ~binary_erosion(~mask, np.ones((3, 3)), border_value=1)
-    return np.asarray(grown & ~binary_erosion(mask, np.ones((3, 3)), border_value=1))
+    grown = ~_eroded(~mask, SQUARE)
+    return np.asarray(grown & ~_eroded(mask, SQUARE))
+
+
+def _eroded(mask: Mask, shape: NDArray[np.uint8]) -> Mask:
+    """Return the pixels whose neighbours in the image are all in the mask."""
+    inner = cv2.erode(mask.astype(np.uint8), shape, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return np.asarray(inner > 0)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from simkit.audit.checking import Case, Measured, check, worst
-from simkit.audit.stored import NotStored, StoredImage
+from simkit.audit.stored import NotStored, Placed, StoredImage
 
 CORNERS = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], dtype=np.float64)
 
@@ -85,6 +85,39 @@ def pose_canonical(case: Case) -> Measured:
         spacing = cKDTree(vertices).query(back)[0].mean()
         found.append((float(spacing) / thing.shape.diameter, f"instance {place}"))
     return worst(found, 0.02)
+
+
+@check("inside", "who is inside whom, as relations have it, though less than a third of its corners lie "
+       "in the other's convex hull, or left out though more than two thirds do")  # fmt: skip
+def inside(case: Case) -> Measured:
+    given = {(a, b) for a, what, b in case.image.of_image("relations") if what == "inside"}
+    if not case.image.complete:
+        raise NotStored("params.json")
+    bodies = [case.image.bodies[number - 1] for number in case.image.instance_ids]
+    wrong = []
+    for subject, other in permutations(bodies, 2):
+        share = _share_inside(subject, other)
+        pair = subject.name, other.name
+        if (pair in given and share < 1 / 3) or (pair not in given and share > 2 / 3):
+            wrong.append(f"{' inside '.join(pair)}: {share:.0%}")
+    names = {body.name for body in bodies}
+    wrong += [" inside ".join(pair) for pair in sorted(given) if not set(pair) <= names]
+    return Measured(len(wrong), 0, "; ".join(wrong[:3]))
+
+
+def _share_inside(subject: Placed, other: Placed) -> float:
+    """Return the share of the corners of a body's convex hull that lie in that of a larger one."""
+    if subject.shape.diameter * subject.scale.max() >= other.shape.diameter * other.scale.max():
+        return 0.0
+    corners = subject.points(subject.shape.hull[0])
+    local = (corners - other.t) @ other.R / other.scale
+    low, high = other.shape.bounds
+    boxed = np.flatnonzero(((local >= low) & (local <= high)).all(axis=1))
+    if 3 * len(boxed) < len(local):
+        return len(boxed) / len(local)
+    planes = other.shape.hull[1]
+    beyond = (local[boxed] @ planes[:, :3].T + planes[:, 3]).max(axis=1)
+    return float((beyond <= 0).sum() / len(local))
 
 
 @check("relations", "left of, in front of, above: triples that the bodies' middles contradict, or that "
