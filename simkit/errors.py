@@ -38,6 +38,10 @@ class DatasetError(SimkitError):
     """A data set on disk is missing, damaged, or not the one that is asked for."""
 
 
+class MetricError(SimkitError):
+    """A figure cannot be computed from what was given."""
+
+
 class PluginError(SimkitError):
     """A plug-in is unknown, ambiguous, or breaks its contract."""
 

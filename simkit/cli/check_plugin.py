@@ -12,16 +12,18 @@ from simkit.cli.console import stdout, table
 def command(
     plugin: Annotated[str, typer.Argument(metavar="NAME", help="or KIND:NAME")],
 ) -> None:
-    """Check a scene family, randomizer, renderer, sensor or annotator; exit code 1 if a check fails.
+    """Check a plug-in of any kind, from scene family to feature extractor; exit code 1 if one fails.
 
     Example: simkit check-plugin randomizers:light
     """
     from rich.text import Text
 
+    from simkit import registry
     from simkit.checker import check_plugin
 
-    kind, _, name = plugin.rpartition(":")
-    checks = check_plugin(name, kind or None)
+    kind, colon, name = plugin.partition(":")
+    named = bool(colon) and kind in registry.KINDS
+    checks = check_plugin(name if named else plugin, kind if named else None)
     console = stdout()
     made = table("", "check", "detail")
     for check in checks:

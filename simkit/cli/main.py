@@ -9,20 +9,26 @@ import typer
 from typer.core import TyperGroup
 
 from simkit.cli import (
+    ablate,
     audit_labels,
+    benchmark,
     check_plugin,
     doctor,
+    evaluate,
     export,
     fit_randomization,
     gallery,
     generate,
     import_,
     inspect,
+    monitor,
     preview,
     randomizers,
     replay,
+    report,
     rerender,
     schema,
+    stats,
 )
 from simkit.cli.console import debugging, print_error, stderr
 from simkit.errors import SimkitError
@@ -65,6 +71,12 @@ app.command("replay")(replay.command)
 app.command("rerender")(rerender.command)
 app.command("export")(export.command)
 app.command("import")(import_.command)
+app.command("stats")(stats.command)
+app.command("report")(report.command)
+app.command("evaluate")(evaluate.command)
+app.command("ablate")(ablate.command)
+app.command("benchmark")(benchmark.command)
+app.add_typer(monitor.app, name="monitor")
 app.command("schema")(schema.command)
 app.command("randomizers")(randomizers.command)
 app.command("fit-randomization")(fit_randomization.command)
