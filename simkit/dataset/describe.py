@@ -30,18 +30,23 @@ RECORDED_VERSIONS = (
 SOURCES = (".py", ".glsl", ".vert", ".frag")
 PRESENTATION = (
     "audit",
+    "backbone.py",
     "checker",
     "cli",
     "draw.py",
+    "evaluate",
     "exchange",
+    "features",
     "fitting.py",
     "gallery.py",
     "machine.py",
+    "metrics",
     "overlay.py",
     "panels.py",
     "preview.py",
     "replay.py",
     "rerender.py",
+    "tasks",
     "torch",
 )
 """Parts of simkit that change no sample."""

@@ -13,7 +13,7 @@ class Estimate:
     Attributes:
         name: of the measure; a distance is named after its features: ``FD-EffLite0``.
         value: the figure.
-        low, high: its 95 % bootstrap interval; None where none was taken.
+        low, high: its 95 % interval (how it was taken: docs/metrics.md); None where there is none.
         floor: the same measure between two halves of the real set, each as large as the sets that
             `value` was taken of: what no synthetic set can be expected to beat.
         floor_low, floor_high: 95 % of the floors of random halves.

@@ -53,9 +53,12 @@ class Task(ABC, Generic[P]):
 
     Attributes:
         metrics: names of the scores; the first is the one that decides, higher is better.
+        draws_by_weights: whether `train` draws images by ``examples.weights(progress)`` where the
+            examples have that, as `simkit.tasks.training.places_of` does.
     """
 
     metrics: ClassVar[tuple[str, ...]]
+    draws_by_weights: ClassVar[bool] = False
 
     @abstractmethod
     def train(

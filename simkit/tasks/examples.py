@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simkit.dataset.query import select
 from simkit.dataset.query import where as rows_where
 from simkit.dataset.reader import Dataset, Record, open_dataset
 from simkit.errors import DatasetError, did_you_mean
@@ -89,6 +90,24 @@ class Examples(Sequence[Example]):
         """Return the stored image at `place`, undecoded."""
         data, index = self._images[place]
         return data[index]
+
+    @property
+    def sources(self) -> list[tuple[Dataset, int]]:
+        """(Data set, index) of each image."""
+        return list(self._images)
+
+    def column(self, name: str) -> list[Any]:
+        """Return a column of the data sets' indices, image by image.
+
+        Raises:
+            DatasetError: a data set has no such column.
+        """
+        values: dict[int, dict[int, Any]] = {}
+        for data in {id(data): data for data, _ in self._images}.values():
+            table = select(data.index, ["index", name] if name != "index" else ["index"])
+            rows = (table.column("index").to_pylist(), table.column(name).to_pylist())
+            values[id(data)] = dict(zip(*rows, strict=True))
+        return [values[id(data)][index] for data, index in self._images]
 
     def subset(self, places: Iterable[int]) -> Examples:
         """Return the images at `places`, in that order; one may come several times."""
