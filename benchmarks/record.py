@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("simkit", "numpy", "pybullet", "embreex", "opencv-python-headless")
+PACKAGES = ("simkit", "numpy", "scipy", "torch", "pybullet", "embreex", "opencv-python-headless")
 
 
 def real_data() -> Path:
