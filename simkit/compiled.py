@@ -22,6 +22,8 @@ from simkit.errors import AssetError
 _SOURCES = (
     "cameras.py",
     "compiled.py",
+    "covering.py",
+    "dataset/rle.py",
     "embree.py",
     "raycast.py",
     "assets/color.py",
@@ -30,6 +32,7 @@ _SOURCES = (
     "labels/sight.py",
     "render/*.py",
     "render/embree/*.py",
+    "render/gl/*.py",
     "sensors/*.py",
 )
 

@@ -181,9 +181,23 @@ class Physics:
             a, b = names[one[1]], names[one[2]]
             if one[8] <= TOUCHING and not (a in fixed and b in fixed):
                 found.setdefault((a, b), []).append(one)
+        # Bullet finds contacts where hulls' boxes overlap; between some that touch there is a gap.
+        for a, b in self._close(handles):
+            if (a, b) not in found and (b, a) not in found and not (a in fixed and b in fixed):
+                points = self._client.getClosestPoints(handles[a], handles[b], TOUCHING)
+                if points:
+                    found[a, b] = list(points)
         places = {name: place for place, name in enumerate(handles)}
         contacts = [_contact(a, b, points) for (a, b), points in found.items()]
         return sorted(contacts, key=lambda one: (places[one.a], places[one.b]))
+
+    def _close(self, handles: dict[str, int]) -> list[tuple[str, str]]:
+        """Return the pairs of bodies whose boxes are no farther apart than `TOUCHING` along any axis."""
+        names = list(handles)
+        boxes = np.array([self._client.getAABB(handle) for handle in handles.values()])
+        low, high = boxes[:, 0].reshape(-1, 3), boxes[:, 1].reshape(-1, 3) + TOUCHING
+        near = (low[:, None] <= high[None]).all(axis=2) & (low[None] <= high[:, None]).all(axis=2)
+        return [(names[i], names[j]) for i, j in np.argwhere(np.triu(near, 1)).tolist()]
 
     def _simulated(self, scene: Scene, count: int, frame_rate: float) -> list[Scene]:
         steps = max(1, math.ceil(1 / (frame_rate * self.options.time_step) - 1e-9))
@@ -247,11 +261,15 @@ class Physics:
             splitImpulsePenetrationThreshold=0.0,
             contactERP=0.3,
         )
-        return {body.name: self._load_body(body) for body in scene.bodies}
+        shapes: dict[tuple[str, Vec3], int] = {}  # bodies of one model and scale share theirs
+        return {body.name: self._load_body(body, shapes) for body in scene.bodies}
 
-    def _load_body(self, body: Body) -> int:
-        client = self._client
-        shape = client.createCollisionShape(client.GEOM_MESH, fileName=self._hull_file(body))
+    def _load_body(self, body: Body, shapes: dict[tuple[str, Vec3], int]) -> int:
+        client, key = self._client, (body.model, body.scale)
+        if key not in shapes:
+            file = self._hull_file(body)
+            shapes[key] = client.createCollisionShape(client.GEOM_MESH, fileName=file)
+        shape = shapes[key]
         if shape < 0:
             raise PhysicsError(
                 f"body '{body.name}': Bullet takes no collision shape of '{body.model}'"

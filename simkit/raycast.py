@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simkit.assets.library import Library
+from simkit.assets.topology import convex_hull
 from simkit.cameras import camera_rays, is_wide, project_points
 from simkit.compiled import compiled
-from simkit.embree import (
-    DIRECTION,
-    FAR,
-    FLAGS,
-    MASK,
-    NEAR,
-    ORIGIN,
-    PACKET,
-    TIME,
-    MeshScene,
-    coherent_arguments,
-    engine,
-    lane_mask,
-    occluded16,
-    packet_memory,
-)
+from simkit.covering import boxes_of_ids, cover, undecided
+from simkit.embree import MeshScene, coherent_arguments, engine, lane_mask, packet_memory
 from simkit.exposure import moves, row_times, transforms_at
 from simkit.geometry import apply_transform, invert
 from simkit.scene import Body, Camera
@@ -42,6 +30,10 @@ MOMENTS = 12
 
 CURVES = 2.0
 """A lens bends a face's edges; bounds grow by this many times what its edges' middles deviate."""
+
+
+_NOTHING = np.zeros((0, 0), dtype=np.int32)
+_NO_DEPTH = np.zeros((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,26 +57,16 @@ class Silhouette:
     def in_image(self, width: int, height: int) -> NDArray[np.bool_]:
         """Return the part inside the image as (height, width) bool."""
         mask = np.zeros((height, width), dtype=bool)
-        h, w = self.pixels.shape
+        self.paint(mask)
+        return mask
+
+    def paint(self, mask: NDArray[np.bool_]) -> None:
+        """Fill an image mask (H, W) with the part inside the image, where it lies."""
+        (height, width), (h, w) = mask.shape, self.pixels.shape
         x0, y0 = max(self.x, 0), max(self.y, 0)
         x1, y1 = min(self.x + w, width), min(self.y + h, height)
         if x0 < x1 and y0 < y1:
             mask[y0:y1, x0:x1] = self.pixels[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x]
-        return mask
-
-    def joined(self, mask: NDArray[np.bool_]) -> Silhouette:
-        """Return this silhouette with the True pixels of an image mask (H, W) added."""
-        rows, columns = np.nonzero(mask)
-        if rows.size == 0:
-            return self
-        h, w = self.pixels.shape
-        x0, y0 = min(self.x, int(columns.min())), min(self.y, int(rows.min()))
-        x1 = max(self.x + w, int(columns.max()) + 1)
-        y1 = max(self.y + h, int(rows.max()) + 1)
-        pixels = np.zeros((y1 - y0, x1 - x0), dtype=bool)
-        pixels[self.y - y0 : self.y - y0 + h, self.x - x0 : self.x - x0 + w] = self.pixels
-        pixels[rows - y0, columns - x0] = True
-        return Silhouette(x0, y0, pixels)
 
 
 class RayCaster:
@@ -94,6 +76,7 @@ class RayCaster:
         engine()
         self._library = library
         self._scenes: dict[str, MeshScene] = {}
+        self._hulls: dict[str, tuple[NDArray[np.floating], NDArray[np.integer]]] = {}
         self._packet, self._words = packet_memory()
         self._lanes = lane_mask()
 
@@ -104,17 +87,54 @@ class RayCaster:
         and `CANVAS` image sizes beyond the image. With a rolling shutter each row, also outside the
         image, sees body and camera as they are at its own time (see `simkit.exposure`).
         """
+        return self._silhouette(body, camera, _NOTHING, _NO_DEPTH, 1, (0, 0, 0, 0))
+
+    def silhouettes(
+        self,
+        bodies: Sequence[tuple[int, Body]],
+        camera: Camera,
+        instance: NDArray[np.int32],
+        depth: NDArray[np.float32],
+    ) -> list[Silhouette]:
+        """Return the silhouettes of bodies by id, each with its visible pixels.
+
+        Where something else is seen before all of a body, or where nothing is seen, no ray is cast.
+
+        Args:
+            bodies: with their ids in `instance`.
+            camera: that they are seen by.
+            instance, depth: (H, W), what it sees, see `simkit.render.CHANNELS`.
+        """
+        boxes = boxes_of_ids(instance, int(instance.max(initial=0)))
+        depth = _NO_DEPTH if is_wide(camera) else depth
+        return [
+            self._silhouette(
+                body, camera, instance, depth, number,
+                tuple(boxes[number].tolist()) if number < len(boxes) else (0, 0, 0, 0),
+            )
+            for number, body in bodies
+        ]  # fmt: skip
+
+    def _silhouette(
+        self,
+        body: Body,
+        camera: Camera,
+        instance: NDArray[np.int32],
+        depth: NDArray[np.float32],
+        own: int,
+        visible: tuple[int, ...],
+    ) -> Silhouette:
+        """Return the silhouette of a body of id `own`; `visible` holds the pixels (x0, y0, x1, y1)."""
         rolling = camera.readout > 0 and (moves(body) or moves(camera))
-        if rolling:
-            x0, y0, x1, y1 = self._rolling_bounds(body, camera)
-        else:
-            x0, y0, x1, y1 = self.window(body, camera)
-        if x0 >= x1 or y0 >= y1:
+        window = self._rolling_bounds(body, camera) if rolling else self.window(body, camera)
+        x0, y0, x1, y1 = _joined(window, visible)
+        pixels = np.zeros((max(y1 - y0, 0), max(x1 - x0, 0)), dtype=bool)
+        if pixels.size == 0:
             return Silhouette(0, 0, np.zeros((0, 0), dtype=bool))
+        places, nearest = undecided(instance, depth, own, np.array([x0, y0]), pixels)
         rays = np.zeros((0, 3))
         if camera.model != "pinhole":
-            columns, rows = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
-            rays = camera_rays(camera, np.stack([columns.ravel(), rows.ravel()], axis=1))
+            rays = camera_rays(camera, places + np.array([x0, y0]))
             if is_wide(camera):
                 rays /= np.linalg.norm(rays, axis=1, keepdims=True)
         if rolling:
@@ -124,8 +144,7 @@ class RayCaster:
         else:
             T_body_camera = invert(camera.T_camera_world @ body.T_world_body)[None]
         scale = np.array(body.scale)
-        pixels = np.zeros((y1 - y0, x1 - x0), dtype=bool)
-        _cover(
+        cover(
             self.mesh_scene(body.model).handle,
             np.ascontiguousarray(T_body_camera[:, :3, :3] / scale[:, None]),
             np.ascontiguousarray(T_body_camera[:, :3, 3] / scale),
@@ -133,6 +152,9 @@ class RayCaster:
             rays,
             np.array([camera.near, camera.far]),
             np.array([x0, y0]),
+            self._library[body.model].mesh.bounds,
+            places,
+            nearest,
             self._packet,
             self._words,
             self._lanes,
@@ -154,6 +176,14 @@ class RayCaster:
             mesh = self._library[model].mesh
             self._scenes[model] = MeshScene(mesh.vertices, mesh.faces)
         return self._scenes[model]
+
+    def _hull(self, model: str) -> tuple[NDArray[np.floating], NDArray[np.integer]]:
+        """Return vertices (V, 3) and faces (F, 3) of a model's hull; its mesh's if that is flat."""
+        if model not in self._hulls:
+            mesh = self._library[model].mesh
+            hull = convex_hull(mesh.vertices.astype(np.float64))
+            self._hulls[model] = hull or (mesh.vertices, mesh.faces)
+        return self._hulls[model]
 
     def _rolling_bounds(self, body: Body, camera: Camera) -> tuple[int, int, int, int]:
         """Return what `window` does, of all rows, each at its own time.
@@ -203,14 +233,13 @@ class RayCaster:
             if front < camera.near:
                 return window
             return _within((x0, y0, x1, y1), window)
-        points = apply_transform(T_camera_body, mesh.vertices * scale)
+        vertices, faces = self._hull(body.model)
+        points = apply_transform(T_camera_body, vertices * scale)
         if not is_wide(camera) and points[:, 2].max() < camera.near:
             return 0, 0, 0, 0
         if not is_wide(camera) and points[:, 2].min() < camera.near:
             return window
-        edges = np.concatenate(
-            [mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]
-        )
+        edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
         ends = project_points(camera, points)
         middles = project_points(camera, 0.5 * (points[edges[:, 0]] + points[edges[:, 1]]))
         bend = np.abs(middles - 0.5 * (ends[edges[:, 0]] + ends[edges[:, 1]])).max()
@@ -221,6 +250,20 @@ class RayCaster:
             return window
         low, high = ends.min(axis=0) - CURVES * bend, ends.max(axis=0) + CURVES * bend
         return _within((low[0], low[1], high[0], high[1]), window)
+
+
+def _joined(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of what holds two windows, either of which may be empty."""
+    if other[0] >= other[2] or other[1] >= other[3]:
+        return one[0], one[1], one[2], one[3]
+    if one[0] >= one[2] or one[1] >= one[3]:
+        return other[0], other[1], other[2], other[3]
+    return (
+        min(one[0], other[0]),
+        min(one[1], other[1]),
+        max(one[2], other[2]),
+        max(one[3], other[3]),
+    )
 
 
 def _canvas(camera: Camera) -> tuple[int, int, int, int]:
@@ -261,48 +304,3 @@ def _extent(vertices, M, K):  # type: ignore[no-untyped-def]
             v = (K[1, 0] * x + K[1, 1] * y) / z + K[1, 2]
             x0, y0, x1, y1 = min(x0, u), min(y0, v), max(x1, u), max(y1, v)
     return x0, y0, x1, y1, front, back
-
-
-@compiled
-def _cover(  # type: ignore[no-untyped-def]
-    handle, R, origin, K_inverse, rays, reach, start, f, i, lanes, arguments, pixels
-):
-    """Fill `pixels` (h, w) with whether the ray through each meets the mesh.
-
-    Rays go from `origin` (1 or h, 3) along ``R @ ray``, in the mesh's frame; `R` (1 or h, 3, 3) and
-    `origin` may be a row's own. They are `rays` (h w, 3), or, if there are none, a pinhole's, by the
-    inverse of its intrinsics.
-    """
-    height, width = pixels.shape
-    across, down = (width + 3) // 4, (height + 3) // 4
-    for tile in range(across * down):
-        some = False
-        for lane in range(PACKET):
-            row, column = (tile // across) * 4 + lane // 4, (tile % across) * 4 + lane % 4
-            lanes[lane] = 0
-            if row >= height or column >= width:
-                continue
-            if rays.shape[0] > 0:
-                ray = rays[row * width + column]
-                x, y, z = ray[0], ray[1], ray[2]
-                if math.isnan(x):
-                    continue
-            else:
-                u, v = float(column + start[0]), float(row + start[1])
-                x = K_inverse[0, 0] * u + K_inverse[0, 1] * v + K_inverse[0, 2]
-                y = K_inverse[1, 0] * u + K_inverse[1, 1] * v + K_inverse[1, 2]
-                z = 1.0
-            lanes[lane] = -1
-            some = True
-            own = row if R.shape[0] > 1 else 0
-            for k in range(3):
-                f[ORIGIN + k, lane] = origin[own, k]
-                f[DIRECTION + k, lane] = R[own, k, 0] * x + R[own, k, 1] * y + R[own, k, 2] * z
-            f[NEAR, lane], f[FAR, lane], f[TIME, lane] = reach[0], reach[1], 0.0
-            i[MASK, lane], i[FLAGS, lane] = 0xFFFFFFFF, 0
-        if not some:
-            continue
-        occluded16(lanes.ctypes.data, handle, f.ctypes.data, arguments.ctypes.data)
-        for lane in range(PACKET):
-            if lanes[lane] != 0 and f[FAR, lane] < 0.0:
-                pixels[(tile // across) * 4 + lane // 4, (tile % across) * 4 + lane % 4] = True

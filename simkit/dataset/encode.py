@@ -23,6 +23,11 @@ from simkit.labels import Annotators
 from simkit.pipeline import Sample
 
 MM = 1000.0
+_DEPTH_PNG = [
+    cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED,
+]  # fmt: skip
+"""As small as by zlib's default strategy, in half the time."""
+
 BOP_ARRAYS = ("depth", "mask", "mask_visib")
 """Arrays for which BOP has a file of its own."""
 
@@ -113,7 +118,7 @@ def encode_rgb(image: NDArray[np.uint8], output: OutputOptions) -> bytes:
         sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
         flags = [cv2.IMWRITE_JPEG_QUALITY, output.jpeg_quality]
         flags += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    pixels = image[..., ::-1] if image.ndim == 3 else image
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     return _encoded(f".{output.image_format}", pixels, flags)
 
 
@@ -126,7 +131,7 @@ def encode_depth(depth: NDArray[np.float32], depth_scale: float) -> bytes:
             f"a depth of {depth.max():.2f} m does not fit into 16 bits of {depth_scale} mm; set "
             f"output.depth_scale to {depth.max() * MM / most * 1.1:.2g} or more, or the camera's far"
         )
-    return _encoded(".png", steps.astype(np.uint16), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return _encoded(".png", steps.astype(np.uint16), _DEPTH_PNG)
 
 
 def _encoded(extension: str, image: NDArray[Any], flags: list[int]) -> bytes:

@@ -19,5 +19,7 @@ class Mask(Annotator):
 
     def annotate(self, view: View, labels: Mapping[str, Any]) -> NDArray[np.bool_]:
         width, height = view.camera.width, view.camera.height
-        masks = [silhouette.in_image(width, height) for silhouette in labels["silhouette"]]
-        return np.array(masks, dtype=bool).reshape(-1, height, width)
+        masks = np.zeros((len(labels["silhouette"]), height, width), dtype=bool)
+        for mask, silhouette in zip(masks, labels["silhouette"], strict=True):
+            silhouette.paint(mask)
+        return masks

@@ -14,15 +14,13 @@ class Silhouettes(Annotator):
 
     With a rolling shutter, each row sees it at the row's own time.
 
-    The visible pixels are part of it by definition; they are joined, since a rasterizer may decide
-    a tie at an edge in another way than a ray does.
+    The visible pixels are part of it by definition, also where a rasterizer decides a tie at an edge
+    in another way than a ray does.
     """
 
     kind = "internal"
-    requires = ("mask_visib",)
+    channels = frozenset({"instance", "depth"})
 
     def annotate(self, view: View, labels: Mapping[str, Any]) -> list[Silhouette]:
-        return [
-            view.caster.silhouette(body, view.camera).joined(visible)
-            for (_, body), visible in zip(view.instances, labels["mask_visib"], strict=True)
-        ]
+        frame = view.frame
+        return view.caster.silhouettes(view.instances, view.camera, frame.instance, frame.depth)

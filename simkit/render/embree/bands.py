@@ -163,6 +163,14 @@ def lens_of(camera: Camera) -> Camera:
 @lru_cache(maxsize=4)
 def rays_of(lens: Camera) -> NDArray[np.float64]:
     """Return `camera_rays` (H + 2, W + 2, 3) from pixel (-1, -1) on; unit vectors for wide cameras."""
+    if lens.model == "pinhole":
+        back = np.linalg.inv(lens.K)
+        column = np.arange(-1.0, lens.width + 1.0)
+        row = np.arange(-1.0, lens.height + 1.0)[:, None]
+        grid = np.ones((lens.height + 2, lens.width + 2, 3))
+        for axis in range(2):
+            grid[..., axis] = back[axis, 0] * column + (back[axis, 1] * row + back[axis, 2])
+        return grid
     rows, columns = np.mgrid[-1 : lens.height + 1, -1 : lens.width + 1]
     rays = camera_rays(lens, np.stack([columns.ravel(), rows.ravel()], axis=1))
     if is_wide(lens):

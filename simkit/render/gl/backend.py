@@ -21,6 +21,7 @@ from simkit.options import setting
 from simkit.render import Frame, Renderer
 from simkit.render.gl import blocks
 from simkit.render.gl.blur import Aim, aimed, blurs, sub_frames
+from simkit.render.gl.bodies import Drawn
 from simkit.render.gl.context import REMEDY, driver_name, is_hardware, open_context
 from simkit.render.gl.lens import draw_with_lens
 from simkit.render.gl.passes import Passes, Tile
@@ -182,6 +183,7 @@ class Gl(Renderer):
         sampled = self._sampled and smooth
         self._passes.draw(ready, [Tile(0, 0, camera)], targets, sampled, texture)
         arrays = read(targets, self._read_names(names) if smooth else drawn)
+        _number_faces(arrays, ready.bodies)
         return self._smooth(arrays) if smooth else arrays
 
     def _image(self, behind: NDArray[np.float32] | None) -> moderngl.Texture | None:
@@ -227,7 +229,7 @@ class Gl(Renderer):
 
     def _draws(
         self, scene: Scene, cameras: list[Camera], channels: frozenset[str]
-    ) -> tuple[Targets, list[Callable[[], list[Tile]]]]:
+    ) -> tuple[Targets, list[Callable[[], tuple[list[Tile], list[Drawn]]]]]:
         """Return a target, and calls that draw the views into it, as many at a time as it takes."""
         width, height = cameras[0].width, cameras[0].height
         columns = min(max(ATLAS_SIDE // width, 1), len(cameras))
@@ -237,14 +239,14 @@ class Gl(Renderer):
         behind = self._image(self._backdrop(scene, cameras[0])) if colored else None
         targets = self._target(columns * width, rows * height, self._names(channels))
 
-        def draw(group: list[Camera]) -> list[Tile]:
+        def draw(group: list[Camera]) -> tuple[list[Tile], list[Drawn]]:
             tiles = [
                 Tile(k % columns * width, k // columns * height, camera)
                 for k, camera in enumerate(group)
             ]
             ready = self._stage.ready(scene, group, colored)
             self._passes.draw(ready, tiles, targets, self._sampled, behind)
-            return tiles
+            return tiles, ready.bodies
 
         starts = range(0, len(cameras), size)
         return targets, [partial(draw, cameras[start : start + size]) for start in starts]
@@ -256,15 +258,17 @@ class Gl(Renderer):
         targets, draws = self._draws(scene, cameras, channels)
         names = self._read_names(channels)
         pair = [Readback(self._context, targets, names) for _ in range(min(2, len(draws)))]
-        tiles: list[list[Tile]] = []
+        drawn: list[tuple[list[Tile], list[Drawn]]] = []
         try:
             for number in range(len(draws) + 1):
                 if number < len(draws):
-                    tiles.append(draws[number]())
+                    drawn.append(draws[number]())
                     pair[number % 2].start()
                 if number > 0:
                     arrays = pair[(number - 1) % 2].arrays()
-                    for tile in tiles[number - 1]:
+                    tiles, bodies = drawn[number - 1]
+                    _number_faces(arrays, bodies)
+                    for tile in tiles:
                         cut = np.s_[tile.y : tile.y + height, tile.x : tile.x + width]
                         part = {n: np.ascontiguousarray(a[cut]) for n, a in arrays.items()}
                         yield self._frame(scene, self._smooth(part), channels)
@@ -332,17 +336,19 @@ def _asked(channels: frozenset[str]) -> tuple[str, ...]:
     names = set(channels)
     if "barycentric" in names:
         names = names - {"barycentric"} | {"instance", "triangle", "object_coords"}
+    if "triangle" in names:
+        names.add("instance")
     return tuple(sorted(names, key=_PLACE.index))
 
 
-def _same(a: Scene, b: Scene) -> bool:
-    """Return whether two scenes differ in their camera at most."""
-    return a is b or (
-        a.bodies == b.bodies
-        and a.lights == b.lights
-        and a.environment == b.environment
-        and (a.ambient, a.background) == (b.ambient, b.background)
-    )
+def _number_faces(arrays: dict[str, NDArray[Any]], bodies: list[Drawn]) -> None:
+    """Give triangles (H, W), in place, the numbers that they have in their meshes."""
+    if "triangle" not in arrays or all(body.buffers.order is None for body in bodies):
+        return
+    for place, body in enumerate(bodies, start=1):
+        if body.buffers.order is not None:
+            mine = arrays["instance"] == place
+            arrays["triangle"][mine] = body.buffers.order[arrays["triangle"][mine]]
 
 
 def _weights(corners: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ from simkit.geometry import Array, direction
 from simkit.render.gl import blocks
 from simkit.render.gl.bodies import Drawn, casts_for
 from simkit.render.gl.frusta import seen_points
+from simkit.render.gl.nested import Nested, nested_maps
 from simkit.render.gl.programs import uniform
-from simkit.render.gl.shadows import Map, axes_across, maps_of, parallel_map, shows
+from simkit.render.gl.shadows import Map, axes_across, holds, maps_of, parallel_map, shows
 from simkit.render.prefilter import irradiance
 from simkit.scene import Camera, Light, Scene
 
@@ -37,6 +38,7 @@ class Lighting:
         calls: GLSL that adds the lights up.
         maps: (map, x, y) of the shadow maps in an atlas of `columns` by `rows` tiles.
         casters: bodies drawn into each map.
+        shared: it is the same for all views that these suit; None: it is fitted to what is seen.
     """
 
     block: np.ndarray
@@ -46,6 +48,11 @@ class Lighting:
     casters: list[list[Drawn]] = field(default_factory=list)
     columns: int = 1
     rows: int = 1
+    shared: list[Nested] | None = None
+
+    def suits(self, cameras: list[Camera]) -> bool:
+        """Return whether it would be the same for these pinholes, and as many texels."""
+        return self.shared is not None and all(one.suits(cameras) for one in self.shared)
 
 
 def lighting_of(
@@ -57,8 +64,8 @@ def lighting_of(
         scene: whose lights they are.
         bodies: of the scene.
         side: of a map.
-        cameras: pinholes that see it; directional lights' maps are fitted to what they see. None
-            fits them to all there is.
+        cameras: pinholes that see it; directional lights' maps are fitted to what they see, where
+            those of the whole scene are not fine enough. None fits them to all there is.
 
     Raises:
         RenderError: there are more lights, or shadow maps, than a draw takes.
@@ -76,23 +83,33 @@ def lighting_of(
     found: list[Map] = []
     casters: list[list[Drawn]] = []
     seen: tuple[Array, Array] | None = None
+    shared: list[Nested] = []
+    fitted = False
     for place, light in enumerate(lights):
         _fill(block["lights"][place], light)
         near = None if light.kind == "directional" else np.asarray(light.position)
         casting = casts_for(np.asarray(light.direction), bodies, near)
-        if light.kind == "directional" and light.casts_shadow and casting and seen is None:
-            seen = _seen(bodies, cameras)
-        maps = maps_of(light, [body.box for body in casting], side, seen)
+        parallel = light.kind == "directional" and light.casts_shadow and bool(casting)
+        nested = nested_maps(light, casting, side) if parallel and cameras else None
+        if nested is not None and cameras and nested.suits(cameras):
+            drawn = nested.maps
+            shared.append(nested)
+        else:
+            nested, fitted = None, fitted or parallel
+            if parallel and seen is None:
+                seen = _seen(bodies, cameras)
+            maps = maps_of(light, [body.box for body in casting], side, seen)
+            drawn = [(one, [b for b in casting if shows(one, b.box)]) for one in maps]
         soft = _is_soft(light)
-        sun = light.kind == "directional" and not soft and len(maps) == 1 and not has_sun
+        sun = parallel and not soft and not has_sun and (nested is not None or len(drawn) == 1)
         has_sun |= sun
-        calls.append(_call(light, place, len(found), len(maps), soft, sun))
+        calls.append(_call(light, place, len(found), len(drawn), soft, sun))
         if sun:
-            features.add(f"SUN_MAP {len(found)}")
-        if maps:
+            features |= {f"SUN_MAP {len(found)}", f"SUN_MAPS {len(drawn)}"}
+        if drawn:
             features |= {"SHADOWS"} | ({"SOFT"} if soft else set())
-            found += maps
-            casters += [[b for b in casting if shows(one, b.box)] for one in maps]
+            found += [one for one, _ in drawn]
+            casters += [held for _, held in drawn]
     if len(found) > blocks.MAX_MAPS:
         raise RenderError(
             f"gl: {len(found)} shadow maps are more than {blocks.MAX_MAPS}; use fewer point lights "
@@ -106,8 +123,9 @@ def lighting_of(
     if any(scene.ambient):
         features.add("AMBIENT")
     return Lighting(
-        block, frozenset(features), "\n    ".join(calls), placed, casters, columns, rows
-    )
+        block, frozenset(features), "\n    ".join(calls), placed, casters, columns, rows,
+        None if fitted else shared,
+    )  # fmt: skip
 
 
 def _seen(bodies: list[Drawn], cameras: list[Camera] | None) -> tuple[Array, Array] | None:
@@ -192,7 +210,12 @@ def draw_depths(
     casters: list[list[Drawn]],
     side: int,
 ) -> None:
-    """Draw the maps into their tiles of an atlas."""
+    """Draw the maps into their tiles of an atlas.
+
+    Closed bodies are drawn without the faces that look away, where all of them lies in the map.
+    """
+    context = target.ctx
+    context.front_face, context.cull_face = "ccw", "back"
     target.use()
     target.clear()
     matrix = uniform(program, "clip_from_world")
@@ -200,8 +223,11 @@ def draw_depths(
         target.viewport = (x, y, side, side)
         matrix.write(one.clip_from_world().T.astype("<f4").tobytes())
         for body in bodies:
+            cull = body.buffers.closed and holds(one, body.box)
+            (context.enable if cull else context.disable)(moderngl.CULL_FACE)
             buffer.bind_to_uniform_block(blocks.BODY_BLOCK, body.offset, blocks.BODY_STRIDE)
             body.buffers.array(program).render()
+    context.disable(moderngl.CULL_FACE)
 
 
 def _fill(block: np.ndarray, light: Light) -> None:
@@ -242,12 +268,13 @@ def _call(light: Light, place: int, first: int, maps: int, soft: bool, sun: bool
         if light.kind == "directional"
         else f"lights[{place}].position.xyz - s.position"
     )
-    which = f"maps[{first}]"
-    if maps == 2:
-        which = f"finer(maps[{first}], maps[{first + 1}], s.position)"
+    which = f"maps[{first + maps - 1}]"
+    if light.kind == "directional":
+        for finer in range(first + maps - 2, first - 1, -1):
+            which = f"finer(maps[{finer}], {which}, s.position)"
     elif maps > 1:
         which = f"maps[{first} + cube_side(s.position - lights[{place}].position.xyz)]"
     flags = ", ".join(str(flag).lower() for flag in (soft, light.kind != "area"))
-    shadow = f"sun_shadow({which}, s)" if sun else f"shadow({which}, lights[{place}], s, {flags})"
+    shadow = "sun_shadow(s)" if sun else f"shadow({which}, lights[{place}], s, {flags})"
     lit = f"if (dot(s.flat_normal, {way}) > 0.0) " if light.kind != "area" else ""
     return f"{lit}total += {unshadowed} * {shadow};"

@@ -29,6 +29,7 @@ class Ready:
         light_calls: GLSL that adds the lights up.
         samplers: textures that all bodies need: (texture, name of its sampler).
         background: linear RGB where neither a body nor an environment is.
+        order: the bodies as they are drawn, and whether without the faces that look away.
     """
 
     bodies: list[Drawn]
@@ -37,7 +38,7 @@ class Ready:
     samplers: list[tuple[moderngl.Texture, str]]
     background: Vec3
     light_calls: str = ""
-    order: list[Drawn] = field(default_factory=list)
+    order: list[tuple[Drawn, bool]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ class Passes:
         """Draw the tiles' views, all of one size; `behind` is what each shows where no body is."""
         self._behind = behind
         self._load_views(tiles, targets)
-        _sort(ready, tiles[0].camera)
+        _sort(ready, [tile.camera for tile in tiles])
         atlas = len(tiles) > 1 or (tiles[0].camera.width, tiles[0].camera.height) != (
             targets.width,
             targets.height,
@@ -100,11 +101,12 @@ class Passes:
         context = self._context
         context.enable_only(moderngl.DEPTH_TEST)
         context.depth_func = "<="
+        context.front_face, context.cull_face = "cw", "back"  # images have their first row on top
         if atlas:
             _clip(context, True)
+        targets.mask.clear(depth=1.0)  # the background fills the rest
         targets.all.use()
         targets.all.viewport = (0, 0, targets.width, targets.height)
-        targets.all.clear(depth=1.0)
         self._surfaces(ready, tiles, targets.names, features, _CENTRE)
         self._backgrounds(ready, tiles, targets, targets.all, _CENTRE)
         if antialias and targets.color is not None:
@@ -153,7 +155,11 @@ class Passes:
         shift = -2 * offset[0] / camera.width, -2 * offset[1] / camera.height
         colored = "rgb" in names
         started: set[int] = set()
-        for body in ready.order:
+        context, culled = self._context, False
+        for body, cull in ready.order:
+            if cull != culled:
+                (context.enable if cull else context.disable)(moderngl.CULL_FACE)
+                culled = cull
             wanted = features | body.features if colored else features & {"ATLAS"}
             program = self._programs.surface(names, wanted, ready.light_calls)
             if program.glo not in started:
@@ -166,6 +172,7 @@ class Passes:
                     texture.use(unit)
             ready.buffer.bind_to_uniform_block(blocks.BODY_BLOCK, body.offset, blocks.BODY_STRIDE)
             body.buffers.array(program).render(instances=len(tiles))
+        context.disable(moderngl.CULL_FACE)
 
     def _backgrounds(
         self,
@@ -230,15 +237,36 @@ def projection_matrix(camera: Camera) -> Array:
     return P
 
 
-def _sort(ready: Ready, camera: Camera) -> None:
-    """Nearer bodies first, so that what is hidden is not shaded; slabs, which hide little, last."""
-    eye = np.asarray(camera.position)
+def _sort(ready: Ready, cameras: list[Camera]) -> None:
+    """Nearer bodies first, so that what is hidden is not shaded; slabs, which hide little, last.
+
+    Bodies that no camera sees are left out. Closed ones are drawn without their backs where no near
+    plane opens them.
+    """
+    eye = np.asarray(cameras[0].position)
+    ready.order = []
     if not ready.bodies:
         return
-    middles = np.stack([body.box for body in ready.bodies]).mean(axis=1)
-    distance = np.linalg.norm(middles - eye, axis=1).tolist()
-    order = sorted(range(len(ready.bodies)), key=lambda k: (ready.bodies[k].slab, distance[k], k))
-    ready.order = [ready.bodies[k] for k in order]
+    boxes = np.stack([body.box for body in ready.bodies])
+    distance = np.linalg.norm(boxes.mean(axis=1) - eye, axis=1).tolist()
+    whole, seen = np.ones(len(boxes), dtype=np.bool_), np.zeros(len(boxes), dtype=np.bool_)
+    for camera in cameras:
+        M = projection_matrix(camera) @ camera.T_camera_world
+        clip = boxes @ M[:, :3].T + M[:, 3]
+        reach = _SEEN_SLACK * clip[..., 3:] + 1e-6
+        beyond = np.concatenate([clip[..., :3] - reach, -reach - clip[..., :3]], axis=2)
+        seen |= (beyond.min(axis=1) <= 0).all(axis=1)
+        whole &= clip[..., 3].min(axis=1) > camera.near
+    order = sorted(
+        np.flatnonzero(seen).tolist(), key=lambda k: (ready.bodies[k].slab, distance[k], k)
+    )
+    ready.order = [
+        (ready.bodies[k], ready.bodies[k].buffers.closed and bool(whole[k])) for k in order
+    ]
+
+
+_SEEN_SLACK = 1.05
+"""Of a view's half, by which a body may lie outside and is drawn: samples lie beside pixel centres."""
 
 
 def _set(program: moderngl.Program, name: str, value: object) -> None:

@@ -151,6 +151,14 @@ def shows(one: Map, box: Array) -> bool:
     )
 
 
+def holds(one: Map, box: Array) -> bool:
+    """Return whether a box of corners (8, 3) lies within the depth of a map that is orthographic."""
+    if not one.orthographic:
+        return False
+    along = (box - one.eye) @ one.forward
+    return bool(along.min() >= one.near and along.max() <= one.far)
+
+
 def parallel_map(
     direction: Array,
     points: Array,

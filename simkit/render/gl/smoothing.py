@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simkit.compiled import compiled
+
 JUMP = 0.05
 """Of depth between neighbours on one body that is an edge, relative."""
 
@@ -33,11 +35,9 @@ def smooth_edges(
         depth: (H, W) [m], 0 where nothing is.
     """
     height, width = instance.shape
-    nearness: NDArray[np.float32] = np.reciprocal(np.maximum(depth, _NEAREST))
     below = np.zeros((height + 1, width + 1), dtype=np.bool_)  # an edge to the pixel below; padded
     right = np.zeros_like(below)
-    below[: height - 1, :width] = _differ(instance, nearness, 0)
-    right[:height, : width - 1] = _differ(instance, nearness, 1)
+    _differ(instance, depth, below, right)
     colors = rgb.reshape(-1, 3)
     mixed = [
         *_mixed(below, right, colors, (1, width)),
@@ -47,15 +47,22 @@ def smooth_edges(
         colors[pixels] += change
 
 
-def _differ(
-    instance: NDArray[np.int32], nearness: NDArray[np.float32], axis: int
-) -> NDArray[np.bool_]:
-    """Return where a pixel and the next one along an axis lie on two surfaces."""
-    first, second = (np.s_[:-1], np.s_[1:]) if axis == 0 else (np.s_[:, :-1], np.s_[:, 1:])
-    jump = nearness[first] - nearness[second]
-    np.abs(jump, out=jump)
-    jump *= 1.0 / JUMP
-    return np.asarray((instance[first] != instance[second]) | (jump > nearness[first]))
+@compiled
+def _differ(instance, depth, below, right):  # type: ignore[no-untyped-def]
+    """Mark where a pixel and the one below, or to its right, lie on two surfaces."""
+    height, width = instance.shape
+    one, steep = np.float32(1.0), np.float32(1.0 / JUMP)
+    for row in range(height):
+        for column in range(width):
+            near = one / max(depth[row, column], _NEAREST)
+            if row + 1 < height:
+                jump = abs(near - one / max(depth[row + 1, column], _NEAREST)) * steep
+                other = instance[row, column] != instance[row + 1, column]
+                below[row, column] = other or jump > near
+            if column + 1 < width:
+                jump = abs(near - one / max(depth[row, column + 1], _NEAREST)) * steep
+                other = instance[row, column] != instance[row, column + 1]
+                right[row, column] = other or jump > near
 
 
 def _mixed(

@@ -41,12 +41,14 @@ class _Loaded:
         environment: features, samplers, and the environment's part of the lights' block; None
             before colours were asked for.
         lights: the lights' block, as bytes.
+        lighting: that it is of, and a shadow map's side.
     """
 
     scene: Scene
     ready: Ready
     environment: tuple[frozenset[str], list[tuple[Any, str]], dict[str, NDArray[Any]]] | None = None
     lights: bytes = b""
+    lighting: tuple[Lighting, int] | None = None
 
 
 class Stage:
@@ -96,14 +98,19 @@ class Stage:
 
     def _light(self, loaded: _Loaded, cameras: list[Camera]) -> None:
         scene, ready = loaded.scene, loaded.ready
+        side = self._shadow_side(scene, cameras)
+        few = len(cameras) <= FITTED_VIEWS
+        if loaded.lighting is not None and few:
+            lighting, made_for = loaded.lighting
+            if side == made_for and lighting.suits(cameras):
+                return
         self._context.enable_only(moderngl.DEPTH_TEST)
         self._context.depth_func = "<="
         if loaded.environment is None:
             loaded.environment = self._environment(scene, ready)
         features, samplers, light = loaded.environment
-        side = self._shadow_side(scene, cameras)
-        seen_by = cameras if len(cameras) <= FITTED_VIEWS else None
-        lighting = lighting_of(scene, ready.bodies, side, seen_by)
+        lighting = lighting_of(scene, ready.bodies, side, cameras if few else None)
+        loaded.lighting = lighting, side
         for name, values in light.items():
             lighting.block[name][..., :3] = values
         data = lighting.block.tobytes()

@@ -16,6 +16,7 @@ from simkit.assets.color import srgb_to_linear
 from simkit.assets.mesh import Mesh
 from simkit.assets.normals import face_normals
 from simkit.assets.textures import texture_image
+from simkit.render.gl.meshes import DENSE, by_first_use, drawing_order, hides_its_backs
 from simkit.scene import Texture, Vec3
 
 T = TypeVar("T")
@@ -29,11 +30,18 @@ _LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
 @dataclass(eq=False)
 class MeshBuffers:
-    """A mesh on the GPU; vertex arrays are made for a program on first use."""
+    """A mesh on the GPU; vertex arrays are made for a program on first use.
+
+    Attributes:
+        order: (F,) the mesh's faces in the order in which they are drawn; None: in their own.
+        closed: whether faces that look away can be left out, see `hides_its_backs`.
+    """
 
     context: moderngl.Context
     buffers: list[tuple[Any, ...]]
     indices: moderngl.Buffer
+    order: NDArray[np.int64] | None = None
+    closed: bool = False
     arrays: dict[int, moderngl.VertexArray] = field(default_factory=dict)
 
     def array(self, program: moderngl.Program) -> moderngl.VertexArray:
@@ -117,19 +125,24 @@ class Store:
 
     def _mesh(self, mesh: Mesh) -> tuple[MeshBuffers, int]:
         context = self._context
+        faces, order = mesh.faces, None
+        kept: Any = slice(None)
+        if len(faces) >= DENSE:
+            order = drawing_order(mesh)
+            faces, kept = by_first_use(faces[order])
         arrays = [("3f", "in_position", mesh.vertices), ("3f", "in_normal", mesh.normals)]
         if mesh.uv is not None:
             arrays.append(("2f", "in_uv", mesh.uv))
         if mesh.vertex_colors is not None:
             arrays.append(("3f", "in_color", _LINEAR_OF_BYTE[mesh.vertex_colors]))
         buffers: list[tuple[Any, ...]] = []
-        size = mesh.faces.nbytes
+        size = faces.nbytes
         for kind, name, values in arrays:
-            data = np.ascontiguousarray(values, dtype=np.float32)
+            data = np.ascontiguousarray(values[kept], dtype=np.float32)
             buffers.append((context.buffer(data), kind, name))
             size += data.nbytes
-        indices = context.buffer(np.ascontiguousarray(mesh.faces, dtype=np.int32))
-        return MeshBuffers(context, buffers, indices), size
+        indices = context.buffer(np.ascontiguousarray(faces, dtype=np.int32))
+        return MeshBuffers(context, buffers, indices, order, hides_its_backs(mesh)), size
 
     def _image(self, image: NDArray[np.uint8], srgb: bool) -> tuple[moderngl.Texture, int]:
         height, width = image.shape[:2]
@@ -152,6 +165,9 @@ class Store:
         normals = face_normals(corners, np.arange(len(corners)).reshape(-1, 3))
         axis = np.abs(normals).argmax(axis=1)
         positive = np.take_along_axis(normals, axis[:, None], axis=1)[:, 0] >= 0
+        order = self.mesh(mesh).order
+        if order is not None:
+            axis, positive = axis[order], positive[order]
         rows = -(-len(axis) // AXES_WIDTH)
         codes = np.zeros((rows, AXES_WIDTH), dtype=np.uint8)
         codes.reshape(-1)[: len(axis)] = 2 * axis + positive

@@ -126,18 +126,37 @@ ShadowMap finer(ShadowMap fine, ShadowMap coarse, vec3 position) {
 }
 
 #ifdef SUN_MAP
-// The same for one orthographic map and a hard light; places in the map come interpolated.
+// The same for a hard light with orthographic maps, each within the next, of equal axes and depth;
+// places in the first map come interpolated.
 in vec3 sun_texel;
 
-float sun_shadow(ShadowMap map, Surface s) {
-    float texel = map.range.z, span = map.range.y - map.range.x;
-    vec3 lift = mat3(map.texel_from_world) * (s.flat_normal * texel);
-    vec3 q = sun_texel + LIFT * lift;
+bool off(vec2 place, vec4 tile) {
+    return any(lessThan(place, tile.xy)) || any(greaterThan(place, tile.zw));
+}
+
+float sun_shadow(Surface s) {
+    float texel = maps[SUN_MAP].range.z, span = maps[SUN_MAP].range.y - maps[SUN_MAP].range.x;
+    vec3 lift = mat3(maps[SUN_MAP].texel_from_world) * (s.flat_normal * texel);
+    vec3 q = sun_texel;
+    vec4 tile = maps[SUN_MAP].tile;
+#if SUN_MAPS > 1
+    float finest = texel;
+    for (int k = SUN_MAP + 1; k < SUN_MAP + SUN_MAPS; ++k) {
+        float ratio = finest / maps[k].range.z;
+        vec2 shift = maps[k].texel_from_world[3].xy - maps[SUN_MAP].texel_from_world[3].xy * ratio;
+        if (off(q.xy, tile + vec4(1.0, 1.0, -1.0, -1.0) * maps[k - 1].right.w)) {
+            q.xy = sun_texel.xy * ratio + shift;
+            tile = maps[k].tile;
+            texel = maps[k].range.z;
+        }
+    }
+    lift.z *= texel / finest;
+#endif
+    q += LIFT * lift;
     float steepest = MAX_SLOPE * texel / span, ratio = texel / span;
     vec2 slope = abs(lift.z) > 1e-7 ? lift.xy * (-ratio * ratio / lift.z) : vec2(0.0);
     float lit = filtered(shadow_atlas, q.xy, min(q.z, 1.0), clamp(slope, -steepest, steepest));
-    bool outside = q.z <= 0.0 || any(lessThan(q.xy, map.tile.xy)) || any(greaterThan(q.xy, map.tile.zw));
-    return outside ? 1.0 : lit;
+    return q.z <= 0.0 || off(q.xy, tile) ? 1.0 : lit;
 }
 #endif
 
