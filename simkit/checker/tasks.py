@@ -131,7 +131,7 @@ def _case(task: Task[Any]) -> Case:
 
 
 def _says_its_metrics(task: Task[Any]) -> str:
-    names = getattr(task, "metrics", None)
+    names: Any = getattr(task, "metrics", None)
     plain = isinstance(names, tuple) and names and all(isinstance(one, str) for one in names)
     require(bool(plain), f"metrics is {names!r}; give a tuple of names, the deciding one first")
     require("/" not in names[0], f"'{names[0]}': what follows / is a class")

@@ -21,7 +21,7 @@ from simkit.geometry import apply_transform, project
 from simkit.tasks.crops import crop_of_box, cut, grid
 from simkit.tasks.examples import Examples, open_examples
 from simkit.tasks.looks import LookOptions
-from simkit.tasks.object_coordinates import Surfaces, pose_of
+from simkit.tasks.object_coordinates import Surfaces, camera_matrix, pose_of
 from simkit.tasks.pose import ModelFrame, Pose, PoseInTrueBoxes, PosePredictor, pose_of_maps
 from simkit.tasks.pose_crops import Crops, symmetries_in_radii
 from simkit.tasks.pose_models import PoseModel, by_category, models_of_examples
@@ -284,19 +284,17 @@ def test_failures_name_what_is_missing(parts: Examples) -> None:
 # --- what is refused
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (["identity", "bbox_visib", "cam_K"], "has no poses; add the label pose"),
-        (["identity", "bbox_visib", "pose"], "add the label cam_K"),
-    ],
-)
-def test_missing_labels_are_named(
-    make_parts: Callable[..., Path], labels: list[str], message: str
-) -> None:
-    examples = open_examples(make_parts(1, labels=labels))
-    with pytest.raises(DatasetError, match=message):
+def test_missing_poses_are_named(make_parts: Callable[..., Path]) -> None:
+    examples = open_examples(make_parts(1, labels=["identity", "bbox_visib", "cam_K"]))
+    with pytest.raises(DatasetError, match="has no poses; add the label pose"):
         TASK.train(examples, seed=0)
+
+
+def test_a_missing_camera_is_named() -> None:
+    with pytest.raises(
+        DatasetError, match=r"sample 3: has no camera\.json; .* add the label cam_K"
+    ):
+        camera_matrix(Record({"index": 3}, {}))
 
 
 def test_scaled_bodies_are_refused(parts: Examples) -> None:
