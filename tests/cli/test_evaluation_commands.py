@@ -218,6 +218,15 @@ def test_a_benchmark_goes_from_config_to_table(
     assert "--real-root" in result.output
 
 
+def test_the_benchmark_of_cards_is_the_example() -> None:
+    from simkit.config import load_config
+
+    example = Path(__file__).parents[2] / "examples" / "cards.yaml"
+    own = {**read_benchmark("cards").config}
+    own["scene"] = {**own["scene"], "images": "cards/faces"}
+    assert load_config(own).identity() == load_config(example).identity()
+
+
 def test_the_named_benchmarks_are_whole(real: Path) -> None:
     from simkit import registry
     from simkit.config import load_config
