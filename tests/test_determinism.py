@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
 from oracles.sources import offences
 
 import simkit
@@ -24,6 +23,8 @@ from simkit.dataset.shards import Folder
 from simkit.errors import DatasetError
 from simkit.labels import Annotators
 from simkit.pipeline import Pipeline, Sample
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 Small = Callable[..., dict[str, Any]]
 

@@ -20,7 +20,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +43,8 @@ from simkit.evaluate.result import (
     Verdict,
 )
 from simkit.metrics.estimate import Estimate
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 SECTIONS = ("measures", "scores", "comparisons", "curves", "findings", "images", "labels", "pairs",
             "failures", "sets", "provenance")  # fmt: skip
