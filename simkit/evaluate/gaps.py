@@ -54,7 +54,7 @@ def add_gaps(
 def _score(gap: Gap) -> Estimate:
     parts = ", ".join(f"{name} {value:.2g}" for name, value in gap.parts.items())
     note = f"made to rank synthetic sets ({gap.formula}); 0: nothing tells them apart. Of {parts}"
-    return Estimate(GAP_SCORE, gap.score, note=note)
+    return Estimate(GAP_SCORE, gap.score, floor=gap.floor, note=note)
 
 
 def _pairs(gap: Gap, made: Opened, real: Opened, folder: Path) -> list[Pair]:
