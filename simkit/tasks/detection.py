@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,14 +11,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from simkit.backbone import inputs_of, pretrained, untrained
 from simkit.errors import ConfigError, DatasetError
-from simkit.options import build, section, setting, to_config
+from simkit.options import build, section, setting
 from simkit.randomness import stream_seed
 from simkit.tasks.augmentation import FILL, AugmentOptions
 from simkit.tasks.centre_network import CentreNetwork, Critic, Maps, reversal_strength
@@ -29,10 +26,9 @@ from simkit.tasks.contract import Progress, Task
 from simkit.tasks.detection_batches import Batch, Batches, canvas_of
 from simkit.tasks.detection_failures import failures_of
 from simkit.tasks.examples import Examples
+from simkit.tasks.saving import given_options, read_card, read_weights, save_network
 from simkit.tasks.training import Losses, Trained, TrainingOptions, device_of, fit
 from simkit.tasks.trunk import STATISTICS, adapt_statistics
-
-WEIGHTS, CARD = "model.safetensors", "card.json"
 
 BLOCK = 32
 """Sides of what the network sees are multiples of its largest stride."""
@@ -138,18 +134,8 @@ class Detector:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``model.safetensors`` and ``card.json`` to a folder; return it."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: one.contiguous() for name, one in self.network.state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
-        card: dict[str, Any] = {
-            "task": "detection",
-            "categories": list(self.categories),
-            "options": to_config(self.options),
-            "trained": asdict(self.trained) if self.trained is not None else None,
-        }
-        (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
-        return folder
+        about = (self.network, "detection", self.options, self.trained)
+        return save_network(folder, *about, categories=self.categories)
 
     @staticmethod
     def load(folder: str | Path) -> Detector:
@@ -158,14 +144,12 @@ class Detector:
         Raises:
             DatasetError: there is none, or it is damaged.
         """
-        folder = Path(folder)
         try:
-            card = json.loads((folder / CARD).read_text())
-            weights = load_file(folder / WEIGHTS)
+            card = read_card(folder, "detection")
             options = build(DetectionOptions, card["options"])
             network = network_of(options, len(card["categories"]), seed=0, weights=False)
-            network.load_state_dict(weights)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            read_weights(folder, network)
+        except (DatasetError, ValueError, KeyError, RuntimeError) as error:
             raise DatasetError(f"{folder}: holds no detector: {error}; save it again") from None
         return Detector(network, card["categories"], options)
 
@@ -225,9 +209,7 @@ class Detection(Task[Detections]):
         Raises:
             ConfigError: they are not right.
         """
-        given = (
-            options if isinstance(options, DetectionOptions) else build(DetectionOptions, options)
-        )
+        given = given_options(DetectionOptions, options)
         self.options: DetectionOptions = given
 
     def train(

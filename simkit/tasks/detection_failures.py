@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from simkit.tasks.coco import Found
 from simkit.tasks.examples import Example, Examples
+from simkit.tasks.failing import worst_first
 
 SURE = 0.3
 """Score from which a find is taken at its word."""
 
 ENOUGH = 0.5
 """IoU from which a find is of an instance."""
-
-DRAWN = 12
 
 TRUTH, RIGHT, WRONG, PASSED = (255, 255, 255), (40, 200, 60), (240, 40, 40), (128, 128, 128)
 
@@ -28,15 +27,13 @@ def failures_of(predictions: Sequence[Found], examples: Examples) -> list[dict[s
 
     The cost is 1 for each instance that is missed or misnamed, and the score of each find that is none.
     """
-    judged: list[dict[str, Any]] = []
+    judged = []
     for place, prediction in enumerate(predictions):
         cost, texts = _judged(prediction, examples[place], examples.categories)
-        judged.append({"place": place, "cost": cost, "text": "; ".join(texts) or "nothing"})
-    judged.sort(key=lambda one: (-one["cost"], one["place"]))
-    for one in judged[:DRAWN]:
-        example = examples[one["place"]]
-        one["drawn"] = drawn(example, predictions[one["place"]], examples.categories)
-    return judged
+        judged.append((cost, "; ".join(texts)))
+    return worst_first(
+        judged, lambda place: drawn(examples[place], predictions[place], examples.categories)
+    )
 
 
 def drawn(example: Example, prediction: Found, categories: Sequence[str]) -> NDArray[np.uint8]:
