@@ -13,13 +13,14 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
 from simkit.exchange.format import About, Format, has_visible_box
 from simkit.exchange.items import Item, Thing
+from simkit.exchange.sharding import write_sharded
 from simkit.options import setting
 
 Values = list[bytes] | list[float] | list[int]
@@ -59,20 +60,12 @@ class TfRecord(Format):
             f"item {{\n  id: {label}\n  name: {_quoted(name)}\n}}\n" for label, name in names
         ]
         (folder / "label_map.pbtxt").write_text("".join(entries), encoding="utf-8")
-        written = dict.fromkeys(about.splits, 0)
-        files: dict[str, IO[bytes]] = {}
-        try:
-            for item in items:
-                number, place = divmod(written[item.split], options.shard_size)
-                if place == 0:
-                    if item.split in files:
-                        files[item.split].close()
-                    files[item.split] = (folder / f"{item.split}-{number:05d}.tfrecord").open("wb")
-                files[item.split].write(record(example(_features(item, labels, options))))
-                written[item.split] += 1
-        finally:
-            for file in files.values():
-                file.close()
+        write_sharded(
+            items,
+            options.shard_size,
+            lambda split, number: (folder / f"{split}-{number:05d}.tfrecord").open("wb"),
+            lambda item: record(example(_features(item, labels, options))),
+        )
 
 
 def record(data: bytes) -> bytes:

@@ -20,6 +20,7 @@ from pycocotools import mask as coco_mask
 
 from simkit.exchange.format import About, Format, has_visible_box
 from simkit.exchange.items import Item, Thing
+from simkit.exchange.sharding import write_sharded
 from simkit.options import setting
 
 
@@ -45,21 +46,14 @@ class PlainWebDataset(Format):
     ) -> None:
         classes = {number: place for place, number in enumerate(about.categories)}
         (folder / "classes.json").write_text(json.dumps(list(about.categories.values())))
-        written = dict.fromkeys(about.splits, 0)
-        tars: dict[str, webdataset.TarWriter] = {}
-        try:
-            for item in items:
-                number, place = divmod(written[item.split], options.shard_size)
-                if place == 0:
-                    if item.split in tars:
-                        tars[item.split].close()
-                    path = folder / f"{item.split}-{number:06d}.tar"
-                    tars[item.split] = webdataset.TarWriter(str(path), mtime=0.0)
-                tars[item.split].write(_sample(item, classes, options))
-                written[item.split] += 1
-        finally:
-            for tar in tars.values():
-                tar.close()
+        write_sharded(
+            items,
+            options.shard_size,
+            lambda split, number: webdataset.TarWriter(
+                str(folder / f"{split}-{number:06d}.tar"), mtime=0.0
+            ),
+            lambda item: _sample(item, classes, options),
+        )
 
 
 def _sample(item: Item, classes: Mapping[int, int], options: WritingOptions) -> dict[str, Any]:
